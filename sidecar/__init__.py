@@ -1,0 +1,1 @@
+"""A sidecar proxy for AI agents."""

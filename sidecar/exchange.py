@@ -1,0 +1,373 @@
+"""The nouns: what travels through the sidecar. No I/O, and frozen: a layer that fails is bypassed with the exchange
+that it was given, which works only because nobody could change it. Changes are made by ``with_…``.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from sidecar.body import EMPTY, Body
+from sidecar.dialect import Call, Dialect, Operation
+from sidecar.headers import Headers
+from sidecar.payload import Answer, Payload, edited
+
+T = TypeVar("T")
+
+Detail = str | int | float | bool
+
+
+class Origin(Struct, frozen=True):
+    """Where a server is: scheme (http or https), host (name or literal address, no brackets) and port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def tls(self) -> bool:
+        return self.scheme == "https"
+
+    @property
+    def authority(self) -> str:
+        """As in a ``Host`` header: the port only if it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+
+class Timeouts(Struct, frozen=True, kw_only=True):
+    """How long each phase of an attempt may take, in seconds."""
+
+    connect: float = 5.0
+    first_byte: float = 300.0
+    """From the last byte of the request to the first of the answer."""
+    between_chunks: float = 120.0
+    total: float = 3600.0
+
+
+class Secret(Struct, frozen=True):
+    """A credential. ``repr`` and ``str`` do not show it."""
+
+    reveal: str
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+
+class Provider(Struct, frozen=True, kw_only=True, eq=False):
+    """One who answers: a dialect spoken at an origin."""
+
+    name: str
+    origin: Origin
+    dialect: Dialect | None = None
+    """None where nothing is known of how it speaks: its calls pass untouched."""
+    path: str = ""
+    """What stands before every path there: ``/api/v2`` of ``https://example.com/api/v2``."""
+    timeouts: Timeouts = Timeouts()
+    credential: Secret | None = None
+    """Replaces what the agent sent; None passes the agent's own on."""
+    propagate_trace: bool = False
+    """Whether ``traceparent`` may go to it."""
+
+    @property
+    def system(self) -> str:
+        return self.name if self.dialect is None else self.dialect.system
+
+
+class Request(Struct, frozen=True, kw_only=True, eq=False):
+    """What goes out to a provider, byte for byte. ``target`` is path and query in origin form."""
+
+    method: str
+    target: str
+    headers: Headers = Headers()
+    body: Body = EMPTY
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        return self.target.partition("?")[2]
+
+    def with_headers(self, headers: Headers) -> "Request":
+        return replace(self, headers=headers)
+
+    def with_target(self, target: str) -> "Request":
+        return replace(self, target=target)
+
+    def with_body(self, body: Body | bytes) -> "Request":
+        """Another body, and a ``Content-Length`` that fits it."""
+        body = Body(body) if isinstance(body, bytes) else body
+        headers = self.headers.without("transfer-encoding")
+        if body.length is None:
+            headers = headers.without("content-length").adding("Transfer-Encoding", "chunked")
+        else:
+            headers = headers.with_field("Content-Length", str(body.length))
+        return replace(self, headers=headers, body=body)
+
+
+class Verdict(Struct, frozen=True):
+    """What a layer did with a call, and why: `cache: miss, nearest key differs in voice`."""
+
+    plugin: str
+    outcome: str
+    reason: str = ""
+    detail: Mapping[str, Detail] = field(default_factory=dict)
+    at_seconds: float = 0.0
+    """Since the call came in."""
+
+
+class Fault(Struct, frozen=True):
+    """A plugin's own failure, and what was done about it: bypassed, failed (the call), ignored (an observer)."""
+
+    plugin: str
+    hook: str
+    reason: str
+    action: str
+    at_seconds: float = 0.0
+
+
+class AttemptRecord:
+    """What is known of an attempt so far. The times are monotonic; 0.0 stands for not yet."""
+
+    __slots__ = (
+        "body_bytes",
+        "connect_seconds",
+        "connected",
+        "ended",
+        "error",
+        "first_byte",
+        "number",
+        "peer",
+        "provider",
+        "requested",
+        "reused",
+        "started",
+        "status",
+        "trailers",
+    )
+
+    def __init__(self, provider: Provider, number: int) -> None:
+        self.provider = provider
+        self.number = number
+        self.started = time.monotonic()
+        self.connected = 0.0
+        self.connect_seconds = 0.0
+        """Time for name, connection and TLS of a new connection; 0.0 for a reused one."""
+        self.reused = False
+        self.peer = ""
+        """The address that was dialled."""
+        self.requested = 0.0
+        """When the last byte of the request was handed to the connection."""
+        self.first_byte = 0.0
+        self.ended = 0.0
+        self.status = 0
+        self.error: BaseException | None = None
+        self.body_bytes = 0
+        self.trailers: tuple[str, ...] = ()
+        """Names of trailers that the provider sent; they are not passed on."""
+
+
+class Key(Generic[T]):
+    """A typed key for `Notes`: a layer makes one, and keeps it to itself or exports it."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Notes:
+    """What is written down about an exchange on its way: the one thing of it that can change."""
+
+    __slots__ = ("_kept", "_payload", "attempts", "faults", "marks", "received", "verdicts")
+
+    def __init__(self, received: float) -> None:
+        self.received = received
+        self.verdicts: list[Verdict] = []
+        self.faults: list[Fault] = []
+        self.attempts: list[AttemptRecord] = []
+        self.marks: list[tuple[str, float]] = []
+        """Named moments, monotonic."""
+        self._kept: dict[object, object] | None = None
+        self._payload: tuple[Body, Payload | None] | None = None
+
+    def put(self, key: Key[T], value: T) -> None:
+        if self._kept is None:
+            self._kept = {}
+        self._kept[key] = value
+
+    def get(self, key: Key[T]) -> T | None:
+        return None if self._kept is None else self._kept.get(key)  # type: ignore[return-value]
+
+    def since(self) -> float:
+        """Seconds since the call came in."""
+        return time.monotonic() - self.received
+
+
+class Exchange(Struct, frozen=True, kw_only=True, eq=False):
+    """One provider call of the agent, from interception to the last byte of its answer."""
+
+    id: str
+    """32 hexadecimal digits, unique; also the trace's id unless the agent brought its own."""
+    request: Request
+    candidates: tuple[Provider, ...]
+    """Whom to try, best first; never empty."""
+    notes: Notes
+    call: Call | None = None
+    """None for what no dialect knows."""
+    door: str = "base_url"
+    """How it came in: base_url, port, forward, connect, transparent."""
+    deadline: float = float("inf")
+    """Monotonic; the agent gives up by then."""
+    received_ns: int = 0
+    """Wall-clock time at which it came in, in ns since the epoch."""
+
+    @property
+    def operation(self) -> Operation:
+        return Operation.PASSTHROUGH if self.call is None else self.call.operation
+
+    @property
+    def provider(self) -> Provider:
+        """Whom the agent called."""
+        return self.candidates[0]
+
+    @property
+    def payload(self) -> Payload | None:
+        """What is asked for; None if nothing is known of it or its body is still on its way (see `loaded`)."""
+        body, call, dialect = self.request.body, self.call, self.provider.dialect
+        if call is None or dialect is None or body.data is None:
+            return None
+        cached = self.notes._payload
+        if cached is None or cached[0] is not body:
+            cached = (body, dialect.read(call, self.request.query, self.request.headers, body.data))
+            self.notes._payload = cached
+        return cached[1]
+
+    async def loaded(self, limit: int) -> "Exchange":
+        """The same with its request body in memory, if that has at most *limit* bytes.
+
+        A layer that must know the whole request before it can act waits here; all others let the upload flow.
+        """
+        body = await self.request.body.buffered(limit)
+        return self if body is self.request.body else self.with_request(replace(self.request, body=body))
+
+    def with_request(self, request: Request) -> "Exchange":
+        return replace(self, request=request)
+
+    def with_candidates(self, *candidates: Provider) -> "Exchange":
+        return replace(self, candidates=candidates)
+
+    def with_fields(self, **changes: object) -> "Exchange":
+        """Top-level fields of a JSON request replaced; everything else keeps its bytes."""
+        data = self.request.body.data
+        assert data is not None, "only a loaded exchange can be edited"
+        return self.with_request(self.request.with_body(edited(data, changes)))
+
+    def note(self, plugin: str, outcome: str, reason: str = "", **detail: Detail) -> None:
+        """Leave a verdict."""
+        self.notes.verdicts.append(Verdict(plugin, outcome, reason, detail, self.notes.since()))
+
+
+class Attempt(Struct, frozen=True, kw_only=True, eq=False):
+    """One try of an exchange against one provider: ``request`` is what that provider will be sent."""
+
+    exchange: Exchange
+    provider: Provider
+    request: Request
+    record: AttemptRecord
+
+    def with_request(self, request: Request) -> "Attempt":
+        return replace(self, request=request)
+
+
+class Response(Struct, frozen=True, kw_only=True, eq=False):
+    """An answer whose headers are here and whose body is still on its way."""
+
+    status: int
+    headers: Headers = Headers()
+    body: Body = EMPTY
+    reason: str = ""
+    """The reason phrase; "" for the standard one."""
+    answered_by: str = ""
+    """A provider's name, or the plugin's that answered instead."""
+
+    def with_headers(self, headers: Headers) -> "Response":
+        return replace(self, headers=headers)
+
+    def with_body(self, body: Body) -> "Response":
+        return replace(self, body=body)
+
+
+class Record(Struct, frozen=True, kw_only=True, eq=False):
+    """What is known of an exchange once it is over."""
+
+    exchange: Exchange
+    outcome: str
+    """completed; cancelled (the agent left); failed (no answer, or one that broke off)."""
+    status: int | None = None
+    answered_by: str | None = None
+    headers: Headers = Headers()
+    """Of the answer."""
+    error: BaseException | None = None
+    ended: float = 0.0
+    """Monotonic."""
+    first_byte: float = 0.0
+    """When the first byte of the answer's body went to the agent; monotonic, 0.0 if none did."""
+    request_bytes: int = 0
+    response_bytes: int = 0
+    chunks: int = 0
+    longest_gap_seconds: float = 0.0
+    """Between two chunks of the answer."""
+    request_head: bytes = b""
+    """How a request began whose body was not kept."""
+    answer_tail: bytes = b""
+    """How the answer's body ended, for what it says of itself (usage); bounded."""
+
+    @property
+    def duration_seconds(self) -> float:
+        return self.ended - self.exchange.notes.received
+
+    @property
+    def first_byte_seconds(self) -> float | None:
+        return self.first_byte - self.exchange.notes.received if self.first_byte else None
+
+    @property
+    def attempts(self) -> tuple[AttemptRecord, ...]:
+        return tuple(self.exchange.notes.attempts)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return tuple(self.exchange.notes.verdicts)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(self.exchange.notes.faults)
+
+    @property
+    def payload(self) -> Payload | None:
+        """The exchange's, or as much of it as the kept beginning of the request tells."""
+        exchange = self.exchange
+        if (payload := exchange.payload) is not None or not self.request_head:
+            return payload
+        dialect, call = exchange.provider.dialect, exchange.call
+        if dialect is None or call is None:
+            return None
+        request = exchange.request
+        return dialect.read(call, request.query, request.headers, self.request_head, complete=False)
+
+    @property
+    def answer(self) -> Answer:
+        """What the provider's answer says of itself."""
+        dialect, call = self.exchange.provider.dialect, self.exchange.call
+        if dialect is None or call is None or not self.answer_tail:
+            return Answer()
+        return dialect.read_answer(call, self.headers, self.answer_tail)
