@@ -44,8 +44,9 @@ class Body:
         """
         if self.data is not None or (self.length is not None and self.length > limit):
             return self
-        chunks, size, rest = [], 0, aiter(self)
-        async for chunk in rest:
+        chunks: list[bytes] = []
+        size, rest = 0, aiter(self)
+        while (chunk := await anext(rest, None)) is not None:
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
@@ -150,7 +151,7 @@ async def _chained(chunks: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIter
     for chunk in chunks:
         yield chunk
     chunks.clear()
-    async for chunk in rest:
+    while (chunk := await anext(rest, None)) is not None:
         yield chunk
 
 

@@ -2,6 +2,7 @@
 that it was given, which works only because nobody could change it. Changes are made by ``with_…``.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Generic, TypeVar
@@ -175,6 +176,10 @@ class AttemptRecord:
         self.trailers: tuple[str, ...] = ()
         """Names of trailers that the provider sent; they are not passed on."""
 
+    def failed(self, error: BaseException) -> None:
+        self.error = error
+        self.ended = self.ended or time.monotonic()
+
 
 class Key(Generic[T]):
     """A typed key for `Notes`: a layer makes one, and keeps it to itself or exports it."""
@@ -188,15 +193,15 @@ class Key(Generic[T]):
 class Notes:
     """What is written down about an exchange on its way: the one thing of it that can change."""
 
-    __slots__ = ("_kept", "_payload", "attempts", "faults", "marks", "received", "verdicts")
+    __slots__ = ("_kept", "_payload", "attempts", "faults", "open_bodies", "received", "verdicts")
 
     def __init__(self, received: float) -> None:
         self.received = received
         self.verdicts: list[Verdict] = []
         self.faults: list[Fault] = []
         self.attempts: list[AttemptRecord] = []
-        self.marks: list[tuple[str, float]] = []
-        """Named moments, monotonic."""
+        self.open_bodies: list[Body] = []
+        """Bodies of answers that streamed when they came; closed when the exchange is over, whoever dropped them."""
         self._kept: dict[object, object] | None = None
         self._payload: tuple[Body, Payload | None] | None = None
 
@@ -224,6 +229,8 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
     notes: Notes
     call: Call | None = None
     """None for what no dialect knows."""
+    socket: bool = False
+    """Whether the agent asks to upgrade to a WebSocket."""
     door: str = "base_url"
     """How it came in: base_url, port, forward, connect, transparent."""
     deadline: float = float("inf")
@@ -289,6 +296,14 @@ class Attempt(Struct, frozen=True, kw_only=True, eq=False):
         return replace(self, request=request)
 
 
+class Tunnel(Struct, frozen=True, eq=False):
+    """The far end of a call that was upgraded: from here on bytes flow both ways. Reading is paused."""
+
+    transport: asyncio.Transport
+    rest: bytes = b""
+    """What came after the answer's head."""
+
+
 class Response(Struct, frozen=True, kw_only=True, eq=False):
     """An answer whose headers are here and whose body is still on its way."""
 
@@ -299,6 +314,10 @@ class Response(Struct, frozen=True, kw_only=True, eq=False):
     """The reason phrase; "" for the standard one."""
     answered_by: str = ""
     """A provider's name, or the plugin's that answered instead."""
+    chunked: bool = False
+    """Whether the body goes out in chunks even if its length is known: it came like that."""
+    tunnel: Tunnel | None = None
+    """Of a 101 answer."""
 
     def with_headers(self, headers: Headers) -> "Response":
         return replace(self, headers=headers)

@@ -10,7 +10,7 @@ from typing import Self
 
 Field = tuple[bytes, bytes]
 
-#: Fields that belong to one connection and not to the message (RFC 9110 section 7.6.1), plus those of a proxy's own hop.
+#: Fields that belong to one connection and not to the message (RFC 9110 section 7.6.1), and those of a proxy's hop.
 HOP_BY_HOP = frozenset(
     (
         b"connection",

@@ -15,6 +15,7 @@ class Message(Struct, frozen=True, kw_only=True):
     """One turn of a conversation. ``text`` joins its text parts by newlines; ``raw`` is the turn as it was sent."""
 
     role: str
+    """user, assistant, tool, or a dialect's own; "" for an item that is nobody's turn or cannot be read."""
     text: str = ""
     raw: Raw = Raw(b"null")
     parts: tuple[str, ...] = ()
@@ -42,11 +43,15 @@ class Chat(Struct, frozen=True, kw_only=True):
     output_schema: Raw | None = None
     """The JSON Schema that the answer must follow."""
     json_output: bool = False
+    """Whether the answer must be JSON, of whatever schema."""
+    questions: Raw | None = None
+    """What a decisions endpoint is asked about the messages, as it was sent."""
     max_output_tokens: int | None = None
     temperature: float | None = None
     stream: bool = False
     stop: tuple[str, ...] = ()
     conversation_id: str | None = None
+    """What the provider keeps that the call goes on from: a conversation, or the response before."""
 
 
 class Speech(Struct, frozen=True, kw_only=True):
@@ -60,7 +65,10 @@ class Speech(Struct, frozen=True, kw_only=True):
     language: str | None = None
     """As the caller wrote it: ``ru`` or ``ru-RU``."""
     format: str | None = None
-    """The codec or container asked for, in the field's words: mp3, opus, aac, flac, wav, pcm, mulaw, alaw, ogg."""
+    """The codec or container asked for, in the field's words: mp3, opus, aac, flac, wav, pcm, mulaw, alaw, ogg, …
+
+    Where none is named, the provider's own if that is known. ``pcm`` is headerless 16-bit little-endian.
+    """
     sample_rate: int | None = None
     """In Hz."""
     bit_rate: int | None = None
@@ -70,6 +78,8 @@ class Speech(Struct, frozen=True, kw_only=True):
     instructions: str | None = None
     stream: bool = False
     """Whether the answer is to come as events or chunks while it is spoken."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Every other field of the request, in order: a form's or query's as text, JSON's as JSON without white space."""
 
 
 class Transcription(Struct, frozen=True, kw_only=True):
@@ -82,7 +92,7 @@ class Transcription(Struct, frozen=True, kw_only=True):
     """As the caller declared it: ``audio/wav``."""
     filename: str | None = None
     format: str | None = None
-    """The codec or container of ``audio`` as declared (by encoding, filename or media type), in the same words as `Speech`."""
+    """The codec or container of ``audio`` as declared (encoding, filename, media type), in the words of `Speech`."""
     sample_rate: int | None = None
     model: str | None = None
     language: str | None = None
@@ -95,7 +105,7 @@ class Transcription(Struct, frozen=True, kw_only=True):
     translate: bool = False
     """Whether the text is to be in English whatever is spoken."""
     parameters: tuple[tuple[str, str], ...] = ()
-    """Every other field of the form or query, in order."""
+    """Every other field of the request, in order, as in `Speech`."""
 
 
 Payload = Chat | Speech | Transcription
@@ -105,7 +115,9 @@ class Usage(Struct, frozen=True, kw_only=True):
     """What the provider says a call took."""
 
     input_tokens: int | None = None
+    """All of them, those from the provider's cache included, whichever way it counts."""
     output_tokens: int | None = None
+    """All of them, those spent on reasoning included."""
     cached_input_tokens: int | None = None
     reasoning_tokens: int | None = None
     audio_input_tokens: int | None = None

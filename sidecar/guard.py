@@ -1,0 +1,193 @@
+"""What happens when a layer fails: the call goes on without it.
+
+========================================  ===========================================================================
+the layer …                               then
+========================================  ===========================================================================
+raises before it called on                the call goes on with the exchange that the layer was given
+raises after it had an answer             that answer is used, unless its body was already begun: then the call fails
+raises what was raised inside it          passed on; no fault of the layer's
+overruns its own time                     as if it had raised; time inside ``call_next`` does not count
+returns what is no `Response`             as if it had raised
+calls on more than once                   allowed; answers that it does not return are closed when the exchange is over
+is cancelled because the agent left       passed on
+fails *after* times in a row              quarantined for a while: calls pass it by
+========================================  ===========================================================================
+
+``on_fault: fail`` turns every bypass into an error for the agent, for layers that must not be skipped. This contains
+mistakes, not malice: a plugin shares the process, and one that blocks the event loop blocks everything.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from sidecar.errors import PluginFailed
+from sidecar.exchange import Attempt, Exchange, Fault, Notes, Response
+from sidecar.stack import Handler, Layer
+from sidecar.watchdog import NEVER, Watchdog
+
+logger = logging.getLogger(__name__)
+
+Subject = TypeVar("Subject", Exchange, Attempt)
+
+
+class Guard:
+    """Stands guard over one plugin's layers: counts its faults in a row and keeps it in quarantine."""
+
+    def __init__(
+        self,
+        plugin: str,
+        *,
+        watchdog: Watchdog,
+        budget_seconds: float = 0.25,
+        on_fault: str = "bypass",
+        quarantine_after: int = 5,
+        quarantine_seconds: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.plugin = plugin
+        self.watchdog = watchdog
+        self.budget_seconds = budget_seconds
+        self.fails = on_fault == "fail"
+        self.quarantine_after = quarantine_after
+        self.quarantine_seconds = quarantine_seconds
+        self.clock = clock
+        self.faults = 0
+        """In all."""
+        self.in_a_row = 0
+        self.quarantined_until = 0.0
+        self._logged_at = -NEVER
+        self._unlogged = 0
+
+    def around_exchange(self, layer: Layer[Exchange], inner: Handler[Exchange]) -> Handler[Exchange]:
+        return self._wrap("around_exchange", layer, inner)
+
+    def around_attempt(self, layer: Layer[Attempt], inner: Handler[Attempt]) -> Handler[Attempt]:
+        return self._wrap("around_attempt", layer, inner)
+
+    def _wrap(self, hook: str, layer: Layer[Subject], inner: Handler[Subject]) -> Handler[Subject]:
+        async def handle(subject: Subject) -> Response:
+            if self.quarantined_until and self._in_quarantine():
+                if self.fails:
+                    raise PluginFailed(self.plugin, "it is in quarantine after failing repeatedly")
+                return await inner(subject)
+            turn = _Turn(self, inner)
+            reason = ""
+            fault: BaseException | None = None
+            response: object = None
+            try:
+                response = await layer(subject, turn)
+            except asyncio.CancelledError:
+                if not turn.expired:
+                    raise
+            except Exception as error:
+                if error is turn.error:
+                    raise
+                fault = error
+                reason = f"raised {type(error).__name__}: {error}"
+            finally:
+                self.watchdog.release(turn)
+            if turn.expired:
+                if turn.task.uncancel():  # the agent left as well
+                    raise asyncio.CancelledError
+                reason = f"took longer than its {self.budget_seconds:g} s"
+            elif isinstance(response, Response):
+                self.in_a_row = 0
+                return response
+            reason = reason or f"returned {type(response).__name__} where a Response is due"
+            return await self._go_on_without(hook, subject, turn, reason, fault)
+
+        return handle
+
+    async def _go_on_without(
+        self, hook: str, subject: Subject, turn: "_Turn[Subject]", reason: str, error: BaseException | None
+    ) -> Response:
+        answer = turn.answer
+        usable = answer is not None and not answer.body.started
+        possible = usable or (answer is None and (turn.error is not None or not subject.request.body.started))
+        action = "bypassed" if possible and not self.fails else "failed"
+        self.report(hook, _notes(subject), reason, action, error)
+        if action == "failed":
+            raise PluginFailed(self.plugin, reason) from error
+        if usable:
+            assert answer is not None
+            return answer
+        if turn.error is not None:
+            raise turn.error
+        answered: Response = await turn.inner(subject)
+        return answered
+
+    def report(self, hook: str, notes: Notes | None, reason: str, action: str, error: BaseException | None) -> None:
+        """Write a fault down, and decide on quarantine. The log has at most one line in ten seconds per plugin."""
+        self.faults += 1
+        self.in_a_row += 1
+        if notes is not None:
+            notes.faults.append(Fault(self.plugin, hook, reason, action, notes.since()))
+        now = self.clock()
+        if self.in_a_row >= self.quarantine_after:
+            self.in_a_row = 0
+            self.quarantined_until = now + self.quarantine_seconds
+            logger.warning(
+                "plugin %s failed %d times in a row and is bypassed for %g s; last: %s %s",
+                self.plugin,
+                self.quarantine_after,
+                self.quarantine_seconds,
+                hook,
+                reason,
+            )
+        elif now - self._logged_at >= 10:
+            more = f" ({self._unlogged} more since the last such line)" if self._unlogged else ""
+            logger.warning("plugin %s: %s %s; %s%s", self.plugin, hook, reason, action, more, exc_info=error)
+            self._logged_at, self._unlogged = now, 0
+        else:
+            self._unlogged += 1
+
+    def _in_quarantine(self) -> bool:
+        if self.clock() < self.quarantined_until:
+            return True
+        self.quarantined_until = 0.0
+        return False
+
+
+class _Turn(Generic[Subject]):
+    """A layer's time with one subject. It is the ``call_next`` that the layer is given, and so knows when it waits."""
+
+    __slots__ = ("_resumed", "_spent", "answer", "due", "error", "expired", "guard", "inner", "task")
+
+    def __init__(self, guard: Guard, inner: Handler[Subject]) -> None:
+        self.guard = guard
+        self.inner: Handler[Subject] = inner
+        self.task: asyncio.Task[object] = asyncio.current_task()  # type: ignore[assignment]
+        self.answer: Response | None = None
+        self.error: BaseException | None = None
+        self.expired = False
+        self._spent = 0.0
+        self._resumed = time.monotonic()
+        self.due = self._resumed + guard.budget_seconds
+        guard.watchdog.watch(self)
+
+    async def __call__(self, subject: Subject) -> Response:
+        self._spent += time.monotonic() - self._resumed
+        self.due = NEVER
+        try:
+            response: Response = await self.inner(subject)
+            self.answer = response
+        except BaseException as error:
+            self.error = error
+            raise
+        finally:
+            self._resumed = time.monotonic()
+            self.due = self._resumed + self.guard.budget_seconds - self._spent
+        return response
+
+    def overdue(self, now: float) -> None:
+        self.due = NEVER
+        if not self.expired:
+            self.expired = True
+            self.task.cancel()
+
+
+def _notes(subject: Exchange | Attempt) -> Notes:
+    return subject.notes if isinstance(subject, Exchange) else subject.exchange.notes

@@ -1,0 +1,243 @@
+"""The pod's own certificate authority: what lets the sidecar end TLS for the configured providers, and for nobody else.
+
+A root signs one intermediate and its key is thrown away at once. The intermediate may sign only for the providers'
+names (a critical name constraint; it stands on the intermediate because Java ignores constraints on a root that it
+trusts) and for no IP address. Even a stolen key is good for nothing but those names, in a pod that trusts this root.
+
+The directory holds, over restarts: ``ca.crt`` (the root: what clients must trust), ``bundle.crt`` (the system's roots
+and ours: for variables such as SSL_CERT_FILE, which replace a client's whole store) and ``issuer.pem`` (the
+intermediate with its key, readable by nobody else).
+"""
+
+import contextlib
+import datetime as dt
+import os
+import ssl
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sidecar.errors import ConfigurationError
+
+_SKEW = dt.timedelta(days=1)
+_LIFETIME = dt.timedelta(days=397)
+_LEAF_LIFETIME = dt.timedelta(days=30)
+_CONTEXTS = 256
+
+ROOT_FILE, BUNDLE_FILE, ISSUER_FILE = "ca.crt", "bundle.crt", "issuer.pem"
+
+
+class Authority:
+    """Mints leaves for names under *permitted*. Made by `open_authority`."""
+
+    def __init__(self, directory: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        self.directory = directory
+        self._certificate = certificate
+        self._key = key
+        self._leaf_key = ec.generate_private_key(ec.SECP256R1())
+        self._contexts: OrderedDict[str, tuple[dt.datetime, ssl.SSLContext]] = OrderedDict()
+        self.permitted = _permitted(certificate)
+
+    def covers(self, name: str) -> bool:
+        """Whether clients will accept a leaf for *name*: it is a permitted name or lies under one."""
+        return any(name == permitted or name.endswith(f".{permitted}") for permitted in self.permitted)
+
+    def context(self, name: str) -> ssl.SSLContext:
+        """A server context for *name*, minted on first use, renewed after two thirds of its life."""
+        now = dt.datetime.now(dt.UTC)
+        known = self._contexts.get(name)
+        if known is not None and now < known[0]:
+            self._contexts.move_to_end(name)
+            return known[1]
+        context = self._mint(name, now)
+        self._contexts[name] = (now + _LEAF_LIFETIME * 2 / 3, context)
+        if len(self._contexts) > _CONTEXTS:
+            self._contexts.popitem(last=False)
+        return context
+
+    def _mint(self, name: str, now: dt.datetime) -> ssl.SSLContext:
+        issuer = self._certificate
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if len(name) < 64 else []))
+            .issuer_name(issuer.subject)
+            .public_key(self._leaf_key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _SKEW)
+            .not_valid_after(min(now + _LEAF_LIFETIME, issuer.not_valid_after_utc))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=len(name) >= 64)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(digital_signature=True), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._leaf_key.public_key()), critical=False)
+            .add_extension(_issued_by(issuer), critical=False)
+        )
+        leaf = builder.sign(self._key, hashes.SHA256())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["http/1.1"])
+        _load_chain(context, _pem(leaf) + _pem(issuer) + _private_pem(self._leaf_key))
+        return context
+
+
+def open_authority(directory: Path, permitted: Iterable[str], extra_roots: Sequence[Path] = ()) -> Authority:
+    """The authority kept in *directory*, or a new one if there is none, it is old, or it may not sign for *permitted*.
+
+    A client that trusts an earlier root keeps trusting only that one; hence an existing authority is kept as long as it
+    is good. ``bundle.crt`` is written anew each time.
+
+    Raises:
+        ConfigurationError: the directory cannot be used.
+    """
+    names = sorted({name.lower() for name in permitted})
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        authority = _kept(directory, names)
+        if authority is None:
+            authority = _created(directory, names)
+        root = (directory / ROOT_FILE).read_bytes()
+        roots = [_system_roots(), *(path.read_bytes() for path in extra_roots), root]
+        _write(directory / BUNDLE_FILE, b"\n".join(part.strip() for part in roots if part) + b"\n", 0o644)
+    except OSError as error:
+        raise ConfigurationError(
+            f"tls.directory {directory}: {error.strerror or error}; name a directory that this user may write to"
+        ) from error
+    return authority
+
+
+def _kept(directory: Path, names: Sequence[str]) -> Authority | None:
+    try:
+        pem = (directory / ISSUER_FILE).read_bytes()
+        root = x509.load_pem_x509_certificate((directory / ROOT_FILE).read_bytes())
+        certificate = x509.load_pem_x509_certificate(pem)
+        key = serialization.load_pem_private_key(pem, None)
+        certificate.verify_directly_issued_by(root)
+    except FileNotFoundError:
+        return None
+    except Exception:  # whatever cryptography makes of a damaged file: a new one takes its place
+        return None
+    soon = dt.datetime.now(dt.UTC) + _LEAF_LIFETIME
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate.not_valid_after_utc < soon:
+        return None
+    authority = Authority(directory, certificate, key)
+    return authority if all(authority.covers(name) for name in names) else None
+
+
+def _created(directory: Path, names: Sequence[str]) -> Authority:
+    now = dt.datetime.now(dt.UTC)
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_name, name = _name("agent-sidecar pod root"), _name("agent-sidecar pod issuer")
+    constraints = x509.NameConstraints(
+        permitted_subtrees=[x509.DNSName(name) for name in names],
+        excluded_subtrees=[x509.IPAddress(IPv4Network("0.0.0.0/0")), x509.IPAddress(IPv6Network("::/0"))],
+    )
+    root = _authority_builder(root_name, root_name, root_key, now, path_length=1)
+    root = root.add_extension(constraints, critical=True)
+    root_certificate = root.sign(root_key, hashes.SHA256())
+    issuer = (
+        _authority_builder(name, root_name, key, now, path_length=0)
+        .add_extension(constraints, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(_issued_by(root_certificate), critical=False)
+    )
+    certificate = issuer.sign(root_key, hashes.SHA256())
+    del root_key
+    _write(directory / ISSUER_FILE, _pem(certificate) + _private_pem(key), 0o600)
+    _write(directory / ROOT_FILE, _pem(root_certificate), 0o644)
+    return Authority(directory, certificate, key)
+
+
+def _authority_builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: dt.datetime, *, path_length: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now + _LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+        .add_extension(_key_usage(certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _permitted(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(name.value for name in constraints.permitted_subtrees or () if isinstance(name, x509.DNSName))
+
+
+def _key_usage(*, digital_signature: bool = False, certificates: bool = False) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        key_cert_sign=certificates,
+        crl_sign=certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _issued_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _load_chain(context: ssl.SSLContext, pem: bytes) -> None:
+    """`load_cert_chain` takes only files; this one exists in memory alone."""
+    descriptor = os.memfd_create("leaf")
+    try:
+        os.write(descriptor, pem)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
+def _system_roots() -> bytes:
+    """The system's roots as PEM: never what SSL_CERT_FILE names, which may be our own bundle."""
+    paths = ssl.get_default_verify_paths()
+    for path in (paths.openssl_cafile, "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"):
+        with contextlib.suppress(OSError):
+            return Path(path).read_bytes()
+    return b""
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    """Write whole or not at all: a reader never sees half a file."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        os.fchmod(descriptor, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,266 @@
+"""An answer on its way to the agent: straight to the transport, with as few copies as framing allows.
+
+What is observed of it (times, sizes, how it ended) is observed here, where the bytes flow anyway.
+"""
+
+import re
+import time
+from collections import deque
+from http import HTTPStatus
+from typing import Protocol
+
+import msgspec
+
+from sidecar.body import Body
+from sidecar.dialect import Phrase
+from sidecar.errors import CallError, UpstreamBroken
+from sidecar.exchange import Exchange, Response
+from sidecar.headers import Headers
+
+#: How much of an answer's end is kept for what it says of itself.
+TAIL_BYTES = 16 * 1024
+#: Above this a chunk is handed over beside its framing instead of being copied into it.
+_COPY_BYTES = 16 * 1024
+_LENGTH = re.compile(rb"^(?i:content-length)[ \t]*:[ \t]*([0-9]+)[ \t]*\r\n", re.MULTILINE)
+_STATUS_LINES: dict[tuple[int, str], bytes] = {}
+
+
+class AgentSide(Protocol):
+    """The agent's connection, as an answer sees it."""
+
+    def write(self, *parts: bytes) -> None:
+        """
+        Raises:
+            ConnectionError: the agent has left.
+        """
+        ...
+
+    @property
+    def full(self) -> bool:
+        """Whether `drain` should be awaited before more is written."""
+        ...
+
+    async def drain(self) -> None: ...
+
+    def close_after_flush(self) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+def status_line(status: int, reason: str) -> bytes:
+    line = _STATUS_LINES.get((status, reason))
+    if line is None:
+        if not reason:
+            try:
+                reason = HTTPStatus(status).phrase
+            except ValueError:
+                reason = "Unknown"
+        line = f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1")
+        if len(_STATUS_LINES) < 256:
+            _STATUS_LINES[status, reason] = line
+    return line
+
+
+class Delivery:
+    """Writes one answer to the agent and knows, afterwards, how that went.
+
+    Args:
+        http_1_0: the agent knows no chunks: an answer of unknown length ends with the connection.
+        bodiless: the agent asked with HEAD.
+        keep_alive: the agent wants to keep the connection.
+        told: whether the answer gets our own header fields.
+    """
+
+    __slots__ = (
+        "_bodiless",
+        "_exchange",
+        "_http_1_0",
+        "_side",
+        "_tail",
+        "_tail_bytes",
+        "_told",
+        "chunks",
+        "first_byte",
+        "keep_alive",
+        "longest_gap_seconds",
+        "response_bytes",
+        "started",
+    )
+
+    def __init__(
+        self, side: AgentSide, exchange: Exchange, *, http_1_0: bool, bodiless: bool, keep_alive: bool, told: bool
+    ) -> None:
+        self._side = side
+        self._exchange = exchange
+        self._http_1_0 = http_1_0
+        self._bodiless = bodiless
+        self._told = told
+        self._tail: deque[bytes] | None = None
+        self._tail_bytes = 0
+        self.keep_alive = keep_alive and not http_1_0
+        self.started = False
+        self.first_byte = 0.0
+        self.response_bytes = 0
+        self.chunks = 0
+        self.longest_gap_seconds = 0.0
+
+    @property
+    def tail(self) -> bytes:
+        """How the answer's body ended."""
+        return b"" if self._tail is None else b"".join(self._tail)
+
+    async def send(self, response: Response) -> None:
+        """Write *response*, waiting where the agent reads slowly. Does not close its body.
+
+        Raises:
+            ConnectionError: the agent has left.
+            Exception: what the body raised. The agent has been shown that the answer broke off.
+        """
+        body, status = response.body, response.status
+        headers = response.headers.end_to_end().block
+        data = body.data
+        if self._bodiless or status in (204, 304):
+            self._start(response, headers, b"")
+            return
+        stated = _LENGTH.search(headers)
+        if data is not None and not response.chunked:
+            if stated is None or int(stated[1]) != len(data):
+                headers = _LENGTH.sub(b"", headers) + b"Content-Length: %d\r\n" % len(data)
+            self._start(response, headers, data)
+            self._observe(data)
+            if self._side.full:
+                await self._side.drain()
+            return
+        if stated is not None and not response.chunked:
+            await self._stream(response, headers, chunked=False, length=int(stated[1]))
+        elif self._http_1_0:
+            await self._stream(response, _LENGTH.sub(b"", headers), chunked=False, length=None)
+        else:
+            headers = _LENGTH.sub(b"", headers) + b"Transfer-Encoding: chunked\r\n"
+            await self._stream(response, headers, chunked=True, length=None)
+
+    def _start(self, response: Response, headers: bytes, data: bytes) -> None:
+        self.started = True
+        exchange = self._exchange
+        parts = [status_line(response.status, response.reason), headers]
+        if self._told:
+            parts.append(own_fields(exchange, response.answered_by))
+        parts.append(b"\r\n" if self.keep_alive else b"Connection: close\r\n\r\n")
+        if len(data) > _COPY_BYTES:
+            self._side.write(b"".join(parts), data)
+        else:
+            parts.append(data)
+            self._side.write(b"".join(parts))
+
+    async def _stream(self, response: Response, headers: bytes, *, chunked: bool, length: int | None) -> None:
+        side, last = self._side, 0.0
+        keeps_tail = self._exchange.call is not None and not _is_audio(response.headers)
+        if keeps_tail:
+            self._tail = deque()
+        self._start(response, headers, b"")
+        try:
+            async for chunk in response.body:
+                size = len(chunk)
+                if not size:
+                    continue
+                if not chunked:
+                    side.write(chunk)
+                elif size > _COPY_BYTES:
+                    side.write(b"%x\r\n" % size, chunk, b"\r\n")
+                else:
+                    side.write(b"%x\r\n%b\r\n" % (size, chunk))
+                now = time.monotonic()
+                if last:
+                    self.longest_gap_seconds = max(self.longest_gap_seconds, now - last)
+                else:
+                    self.first_byte = now
+                last = now
+                self.chunks += 1
+                self.response_bytes += size
+                if keeps_tail:
+                    self._keep(chunk)
+                if side.full:
+                    await side.drain()
+            if length is not None and self.response_bytes != length:
+                raise UpstreamBroken(f"it has {self.response_bytes} bytes where {length} were announced", begun=True)
+        except Exception:
+            # What has arrived is worth having, but the agent must see that it is not all: a length or a last chunk
+            # that never comes says so; where the end of the connection is the end of the body, only a reset does.
+            self.keep_alive = False
+            if chunked or length is not None:
+                side.close_after_flush()
+            else:
+                side.reset()
+            raise
+        if chunked:
+            side.write(b"0\r\n\r\n")
+
+    def _observe(self, data: bytes) -> None:
+        self.response_bytes = len(data)
+        if data:
+            self.chunks = 1
+            self.first_byte = time.monotonic()
+            if self._exchange.call is not None:
+                self._tail = deque((data if len(data) <= 4 * TAIL_BYTES else data[-TAIL_BYTES:],))
+
+    def _keep(self, chunk: bytes) -> None:
+        tail = self._tail
+        assert tail is not None
+        tail.append(chunk if len(chunk) <= TAIL_BYTES else chunk[-TAIL_BYTES:])
+        self._tail_bytes += len(tail[-1])
+        while self._tail_bytes - len(tail[0]) >= TAIL_BYTES:
+            self._tail_bytes -= len(tail.popleft())
+
+
+def _is_audio(headers: Headers) -> bool:
+    media_type = headers.get_bytes(b"content-type") or b""
+    return media_type.startswith((b"audio/", b"application/octet-stream"))
+
+
+def own_fields(exchange: Exchange, answered_by: str) -> bytes:
+    """What we tell the agent: who answered, after how many attempts, and where the time went (in ms)."""
+    notes = exchange.notes
+    total = notes.since() * 1000
+    attempts = notes.attempts
+    timing = f"sidecar;dur={total:.2f}"
+    if attempts:
+        last = attempts[-1]
+        upstream = ((last.first_byte or time.monotonic()) - last.started) * 1000
+        timing = f"upstream;dur={upstream:.2f}, sidecar;dur={max(total - upstream, 0):.2f}"
+    return (
+        f"x-sidecar-request-id: {exchange.id}\r\n"
+        f"x-sidecar-provider: {answered_by or exchange.provider.name}\r\n"
+        f"x-sidecar-attempts: {len(attempts)}\r\n"
+        f"Server-Timing: {timing}\r\n"
+    ).encode("latin-1")
+
+
+def error_response(exchange: Exchange, error: CallError) -> Response:
+    """An error of ours, phrased as the agent's SDK expects it from its provider."""
+    dialect = exchange.provider.dialect
+    message = f"agent-sidecar: {error}"
+    phrase = None if dialect is None else dialect.phrase_error(error.status, error.kind, message)
+    return _phrased(phrase or plain_error(error.status, error.kind, message), error)
+
+
+def plain_error(status: int, kind: str, message: str) -> Phrase:
+    """The envelope most clients understand, for callers whose dialect is not known."""
+    body = msgspec.json.encode({"error": {"message": message, "type": "agent_sidecar", "code": kind}})
+    return Phrase(status=status, content_type="application/json", body=body)
+
+
+def refusal(status: int, kind: str, message: str) -> bytes:
+    """The whole of an answer, on the wire, to what cannot become a call; the connection ends with it."""
+    phrase = plain_error(status, kind, f"agent-sidecar: {message}")
+    head = f"Content-Type: {phrase.content_type}\r\nContent-Length: {len(phrase.body)}\r\nConnection: close\r\n\r\n"
+    return status_line(status, "") + head.encode("latin-1") + phrase.body
+
+
+def _phrased(phrase: Phrase, error: CallError) -> Response:
+    detail = re.sub(r'[^ -~]|["\\]', "?", str(error))[:200]
+    headers = Headers.of(
+        content_type=phrase.content_type,
+        content_length=str(len(phrase.body)),
+        proxy_status=f'agent-sidecar; error={error.kind}; details="{detail}"',
+    )
+    return Response(status=phrase.status, headers=headers, body=Body(phrase.body), answered_by="agent-sidecar")

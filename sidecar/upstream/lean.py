@@ -1,0 +1,254 @@
+"""The pool of connections to one provider, and the upstream that serves from it."""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable
+
+from sidecar.errors import ConnectFailed, UpstreamBroken
+from sidecar.exchange import Attempt, Provider, Response
+from sidecar.upstream.answer import Answer
+from sidecar.upstream.connection import Connection
+from sidecar.upstream.dial import Resolver, dial, remember_session
+from sidecar.upstream.head import request_head
+from sidecar.watchdog import Watchdog
+
+logger = logging.getLogger(__name__)
+
+_IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
+
+
+class LeanUpstream:
+    """Keeps connections to *provider*: the one used last is used first.
+
+    Args:
+        context: for https; None for http.
+        idle_seconds: how long an unused connection is kept.
+        keep_warm: how many idle connections are kept ready while the provider is in use.
+        max_connections: calls beyond it wait for one to be free, up to the connect time-out.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        watchdog: Watchdog,
+        resolver: Resolver,
+        context: Callable[[], ssl.SSLContext] | None,
+        idle_seconds: float = 120.0,
+        keep_warm: int = 0,
+        max_connections: int = 100,
+        max_head_bytes: int = 65536,
+    ) -> None:
+        self.watchdog = watchdog
+        self._provider = provider
+        self._resolver = resolver
+        self._context = context
+        self._idle_seconds = idle_seconds
+        self._keep_warm = keep_warm
+        self._max_connections = max_connections
+        self._max_head_bytes = max_head_bytes
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._opening = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._used = 0.0
+        self._warming: asyncio.Task[None] | None = None
+        self._closed = False
+        self._emptied: asyncio.Future[None] | None = None
+
+    @property
+    def idle(self) -> int:
+        """Connections at rest."""
+        return len(self._idle)
+
+    @property
+    def connections(self) -> int:
+        """Connections in all."""
+        return len(self._open)
+
+    def used(self) -> None:
+        """The agent calls this provider, so its connections are worth keeping warm."""
+        self._used = time.monotonic()
+
+    async def send(self, attempt: Attempt) -> Response:
+        request, record = attempt.request, attempt.record
+        timeouts = attempt.provider.timeouts
+        head = request_head(attempt)
+        self.used()
+        # A provider may close a connection at rest at the moment in which we take it up. A call that came to nothing
+        # that way is sent again, once, if it can be: its bytes are here, and it does nothing but cost.
+        repeatable = request.body.data is not None and (
+            request.method in _IDEMPOTENT or attempt.exchange.call is not None
+        )
+        upgrade = fresh = attempt.exchange.socket  # a WebSocket never gives its connection back
+        while True:
+            connection = await self._acquire(attempt, fresh=fresh)
+            answer = Answer(
+                connection,
+                record,
+                timeouts,
+                deadline=attempt.exchange.deadline,
+                max_head_bytes=self._max_head_bytes,
+                bodiless=request.method == "HEAD",
+                upgrade=upgrade,
+            )
+            try:
+                answered = await connection.request(head, request.body, answer)
+                break
+            except UpstreamBroken as error:
+                if error.begun or not connection.reused or not repeatable or fresh:
+                    raise
+                fresh = True
+        return Response(
+            status=answer.status,
+            headers=answered.headers,
+            reason=answered.reason,
+            body=answer.whole() or answer,
+            answered_by=attempt.provider.name,
+            chunked=answered.chunked,
+            tunnel=answer.tunnel(connection.transport),
+        )
+
+    # -- the pool --------------------------------------------------------------------------------------------------
+
+    async def _acquire(self, attempt: Attempt, *, fresh: bool) -> Connection:
+        record = attempt.record
+        if not fresh:
+            while self._idle:
+                connection = self._idle.pop()
+                if self._usable(connection):
+                    record.reused = True
+                    record.connected = time.monotonic()
+                    record.peer = connection.peer
+                    return connection
+        record.reused = False
+        if len(self._open) + self._opening >= self._max_connections:
+            await self._turn(attempt)
+            return await self._acquire(attempt, fresh=fresh)
+        return await self._open_new(attempt)
+
+    async def _turn(self, attempt: Attempt) -> None:
+        """Wait until a connection is free or may be opened."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(attempt.provider.timeouts.connect):
+                await waiter
+        except TimeoutError:
+            raise ConnectFailed(
+                f"all {self._max_connections} connections to {attempt.provider.name} are in use",
+                kind="connection_limit_reached",
+            ) from None
+        finally:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+
+    async def _open_new(self, attempt: Attempt) -> Connection:
+        record = attempt.record
+        began = time.monotonic()
+        connection = await self._connect()
+        record.connected = time.monotonic()
+        record.connect_seconds = record.connected - began
+        record.peer = connection.peer
+        return connection
+
+    async def _connect(self) -> Connection:
+        provider, timeout_seconds = self._provider, self._provider.timeouts.connect
+        self._opening += 1
+        try:
+            sock = await dial(provider.origin, self._resolver, timeout_seconds)
+            connection = Connection(self)
+            context = None if self._context is None else self._context()
+            host = provider.origin.host
+            try:
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection,
+                    sock=sock,
+                    ssl=context,
+                    server_hostname=None if context is None else host,
+                    ssl_handshake_timeout=None if context is None else timeout_seconds,
+                )
+            except ssl.SSLCertVerificationError as error:
+                message = f"the certificate of {host} cannot be trusted: {error.verify_message}"
+                raise ConnectFailed(message, kind="tls_certificate_error") from error
+            except (OSError, TimeoutError) as error:
+                raise ConnectFailed(f"no TLS with {host}: {error}", kind="tls_protocol_error") from error
+            except BaseException:
+                sock.close()
+                raise
+            self._open.add(connection)
+            return connection
+        finally:
+            self._opening -= 1
+            self._wake()
+
+    def _usable(self, connection: Connection) -> bool:
+        if connection.closing:
+            return False
+        idle_seconds = time.monotonic() - connection.idle_since
+        if idle_seconds > self._idle_seconds:
+            connection.close()
+            return False
+        # The loop may not have heard yet that the peer has closed: ask the socket of one that rested for a while.
+        if idle_seconds > 0.5 and connection.readable():
+            connection.close()
+            return False
+        return True
+
+    def _wake(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def released(self, connection: Connection) -> None:
+        if self._closed:
+            connection.close()
+            return
+        connection.idle_since = time.monotonic()
+        if self._context is not None and not connection.reused and connection.transport is not None:
+            remember_session(self._context(), connection.transport)
+        self._idle.append(connection)
+        if self._waiting:
+            self._wake()
+
+    def lost(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        if self._emptied is not None and not self._open and not self._emptied.done():
+            self._emptied.set_result(None)
+        if connection in self._idle:
+            self._idle.remove(connection)
+            self._rewarm()
+        self._wake()
+
+    # -- warm connections ------------------------------------------------------------------------------------------
+
+    async def warm(self) -> None:
+        while not self._closed and len(self._idle) + self._opening < self._keep_warm:
+            try:
+                connection = await self._connect()
+            except ConnectFailed as error:
+                logger.info("no connection ahead of time to %s: %s", self._provider.name, error)
+                return
+            self.released(connection)
+
+    def _rewarm(self) -> None:
+        """The provider closed a resting connection: open the next one, unless the agent has not called for long."""
+        in_use = time.monotonic() - self._used < max(self._idle_seconds, 300)
+        if self._keep_warm and in_use and not self._closed and (self._warming is None or self._warming.done()):
+            self._warming = asyncio.get_running_loop().create_task(self.warm())
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._warming is not None:
+            self._warming.cancel()
+        self._idle.clear()
+        for connection in list(self._open):
+            connection.abort()
+        if self._open:  # a transport is closed only when the loop has come round to it
+            self._emptied = asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._emptied,), timeout=1.0)
