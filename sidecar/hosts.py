@@ -95,7 +95,7 @@ def _pattern(text: str) -> str:
         raise ValueError("is not a host", "leave out the scheme and the path")
     if text.startswith("*."):
         suffix = text[2:].lower().removesuffix(".")
-        if not re.fullmatch(HOST_NAME, suffix):
+        if len(suffix) > 251 or not re.fullmatch(HOST_NAME, suffix):
             raise ValueError("is not a host", "after *. write the rest of the name")
         return f"*.{suffix}"
     if "*" in text:

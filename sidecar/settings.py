@@ -18,6 +18,8 @@ from sidecar.units import Duration, Size
 
 ClientName = Literal["lean", "aiohttp"]
 Port = Annotated[int, Meta(ge=1, le=65535)]
+#: A `Name`, typed as plain text for whoever looks one up.
+ProviderName = Annotated[str, Meta(extra={"reads": Name})]
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -325,7 +327,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         bool, Meta(description="Whether the built-in providers are there. false: only those under providers.")
     ] = True
     providers: Annotated[
-        dict[Name, ProviderSettings],
+        dict[ProviderName, ProviderSettings],
         Meta(
             description="Who answers calls, by name; the name is the path prefix of its base URL. An entry with the "
             "name of a built-in provider changes the fields it gives and leaves the others."

@@ -115,19 +115,19 @@ class Size(int):
 
 
 def _seconds(text: str) -> float:
-    if re.fullmatch(_NUMBER, text):
+    if len(text) <= 64 and re.fullmatch(_NUMBER, text):
         raise ValueError("has no unit", f"write {text}s if seconds are meant, {text}ms if milliseconds")
-    if not re.fullmatch(_DURATION, text, re.ASCII) or len(text) > 64:
+    if len(text) > 64 or not re.fullmatch(_DURATION, text, re.ASCII):
         raise ValueError("is not a duration", _in_proper_unit(text, _SECONDS, _OTHER_NAMES_OF_TIMES))
     parts = re.findall(rf"({_NUMBER})([a-z]+)", text)
     return float(sum((Decimal(number) * _SECONDS[unit] for number, unit in parts), Decimal(0)))
 
 
 def _bytes(text: str) -> int:
-    if re.fullmatch(_NUMBER, text):
+    if len(text) <= 64 and re.fullmatch(_NUMBER, text):
         raise ValueError("has no unit", f"write {text}B if bytes are meant, {text}MiB if mebibytes")
-    matched = re.fullmatch(rf"({_NUMBER})([A-Za-z]+)", text)
-    if matched is None or matched[2] not in _BYTES or len(text) > 64:
+    matched = re.fullmatch(rf"({_NUMBER})([A-Za-z]+)", text) if len(text) <= 64 else None
+    if matched is None or matched[2] not in _BYTES:
         raise ValueError("is not a size", _in_proper_unit(text, _BYTES, _OTHER_NAMES_OF_SIZES))
     count = Decimal(matched[1]) * _BYTES[matched[2]]
     if count != count.to_integral_value():
@@ -137,8 +137,8 @@ def _bytes(text: str) -> int:
 
 def _in_proper_unit(text: str, units: Iterable[str], other_names: Mapping[str, str]) -> str:
     """What to do about ``5 S``, ``64Mi``, ``5sec``; "" if that cannot be told."""
-    matched = re.fullmatch(rf"({_NUMBER})\s*([A-Za-z]+)", text)
-    if matched is None or len(text) > 24:
+    matched = re.fullmatch(rf"({_NUMBER})\s*([A-Za-z]+)", text) if len(text) <= 24 else None
+    if matched is None:
         return ""
     folded = matched[2].lower()
     unit = other_names.get(folded) or next((unit for unit in units if unit.lower() == folded), None)
