@@ -213,6 +213,11 @@ class Notes:
     def get(self, key: Key[T]) -> T | None:
         return None if self._kept is None else self._kept.get(key)  # type: ignore[return-value]
 
+    def release(self) -> None:
+        """Let go of what only mattered while the exchange was under way."""
+        self._payload = None
+        self.open_bodies.clear()
+
     def since(self) -> float:
         """Seconds since the call came in."""
         return time.monotonic() - self.received

@@ -4,7 +4,6 @@ Two forms of the same thing, each made from the other only when asked for: *fiel
 *block* (the bytes between start line and empty line). A message that nobody looks into is never taken apart.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Self
 
@@ -25,30 +24,37 @@ HOP_BY_HOP = frozenset(
     )
 )
 
-_HOP_BY_HOP_LINE = re.compile(
-    rb"^(?i:connection|keep-alive|proxy-[a-z]+|te|trailer|transfer-encoding|upgrade)[ \t]*:[^\r\n]*\r\n", re.MULTILINE
-)
-_NOMINATING = re.compile(rb"^(?i:connection)[ \t]*:[ \t]*(?!(?i:keep-alive|close)[ \t]*\r\n)", re.MULTILINE)
-
 
 class Headers:
     """An immutable list of header fields. Names are matched without regard to case; text is latin-1 as on the wire."""
 
-    __slots__ = ("_block", "_fields", "_first")
+    __slots__ = ("_block", "_fields", "_first", "passable", "stated_length")
 
     def __init__(self, fields: Iterable[Field] = ()) -> None:
         self._fields: tuple[Field, ...] | None = tuple(fields)
         self._block: bytes | None = None
         self._first: dict[bytes, bytes] | None = None
+        self.passable = False
+        """Whether nothing hop-by-hop is in it for sure; then ``stated_length`` is its ``Content-Length``, if any."""
+        self.stated_length: int | None = None
 
     @classmethod
-    def from_block(cls, block: bytes) -> Self:
-        """Take *block*, lines ending in CRLF that an HTTP parser has already accepted, without reading it."""
+    def passed_on(cls, block: bytes, stated_length: int | None) -> Self:
+        """Take *block* without reading it: lines ending in CRLF that an HTTP parser has accepted, end-to-end fields
+        only.
+        """
         headers = cls.__new__(cls)
-        headers._fields = None
+        headers._fields = headers._first = None
         headers._block = block
-        headers._first = None
+        headers.passable = True
+        headers.stated_length = stated_length
         return headers
+
+    @classmethod
+    def parsed(cls, block: bytes) -> Self:
+        """Take *block* apart: lines ending in CRLF that an HTTP parser has accepted."""
+        lines = (line.partition(b":") for line in block.split(b"\r\n") if line)
+        return cls((name, value.strip(b" \t")) for name, _, value in lines)
 
     @classmethod
     def of(cls, **fields: str) -> Self:
@@ -62,8 +68,7 @@ class Headers:
         fields = self._fields
         if fields is None:
             assert self._block is not None
-            lines = (line.partition(b":") for line in self._block.split(b"\r\n") if line)
-            fields = self._fields = tuple((name, value.strip(b" \t")) for name, _, value in lines)
+            fields = self._fields = Headers.parsed(self._block).fields
         return fields
 
     @property
@@ -114,13 +119,15 @@ class Headers:
 
     def end_to_end(self) -> "Headers":
         """The fields that a proxy passes on: all but hop-by-hop ones and those that ``Connection`` nominates."""
-        if self._fields is None and self._block is not None and not _NOMINATING.search(self._block):
-            return Headers.from_block(_HOP_BY_HOP_LINE.sub(b"", self._block))
-        unwanted: set[bytes] | frozenset[bytes] = HOP_BY_HOP
-        if nominated := self.get_bytes(b"connection"):
-            listed = b",".join(value for name, value in self.fields if name.lower() == b"connection") or nominated
-            unwanted = HOP_BY_HOP | {token.strip().lower() for token in listed.split(b",")}
-        return Headers([field for field in self.fields if field[0].lower() not in unwanted])
+        if self.passable:
+            return self
+        nominated = [value for name, value in self.fields if name.lower() == b"connection"]
+        unwanted = HOP_BY_HOP | {token.strip().lower() for token in b",".join(nominated).split(b",")}
+        passing = Headers(field for field in self.fields if field[0].lower() not in unwanted)
+        passing.passable = True
+        length = passing.get_bytes(b"content-length")
+        passing.stated_length = int(length) if length is not None and length.isdigit() else None
+        return passing
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get_bytes(name.lower().encode("latin-1")) is not None

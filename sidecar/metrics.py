@@ -96,7 +96,7 @@ class Metrics:
             counted = (attempt.provider.name, result)
             self._attempts[counted] = self._attempts.get(counted, 0) + 1
 
-    def count(self, name: str, **labels: str) -> None:
+    def count(self, name: str, /, **labels: str) -> None:
         """One more of what the call path does not count itself; *name* without ``sidecar_`` and ``_total``."""
         key = (name, tuple(sorted(labels.items())))
         self._counters[key] = self._counters.get(key, 0) + 1

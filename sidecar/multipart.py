@@ -13,7 +13,7 @@ from msgspec import Struct
 
 _BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
 _PARAMETER = re.compile(r';\s*(name|filename\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))', re.IGNORECASE)
-_AFTER_DELIMITER = re.compile(rb"(--)|[ \t]*(?:\r?\n|\Z)")
+_AFTER_DELIMITER = re.compile(rb"(--)|[ \t]*(?:\r?\n|[-\r]?\Z)")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _BLANK_LINE = re.compile(rb"\r?\n")
 _ESCAPED = re.compile(r'\\(["\\])')
@@ -72,7 +72,7 @@ def parse(content_type: str, body: bytes) -> Form:
     lines = list(_delimiter_lines(body, delimiter))
     parts = [
         part
-        for line, following in zip(lines, [*lines[1:], None], strict=True)
+        for line, following in zip(lines, [*lines[1:], None], strict=False)
         if not line.closing and (part := _part(body, line.end, following)) is not None
     ]
     return Form(tuple(parts), bool(lines) and lines[-1].closing)

@@ -48,7 +48,8 @@ class Routes:
         self.connect_ports = connect_ports
         entries = list(hosts)
         self._by_host = Hosts(entries)
-        self._own = {pattern for pattern, _ in entries}
+        self.patterns = frozenset(pattern for pattern, _ in entries)
+        """Of the hosts that mean a provider."""
         self._denied = denied or Destinations(())
         self._allowed = allowed or Destinations(())
         self._absolute_form = absolute_form

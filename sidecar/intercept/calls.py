@@ -7,6 +7,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Awaitable
 from typing import Protocol
 
 from aiohttp import StreamReader
@@ -25,6 +26,7 @@ from sidecar.websocket import TRAFFIC
 
 logger = logging.getLogger(__name__)
 
+_NONE = Headers()
 #: Headers by which SDKs say how long they wait, in seconds.
 _DEADLINES = ("x-stainless-read-timeout", "x-stainless-timeout")
 
@@ -36,7 +38,7 @@ class Service(Protocol):
     tells: bool
     """Whether answers get our own header fields."""
 
-    async def answer(self, exchange: Exchange) -> Response:
+    def answer(self, exchange: Exchange) -> Awaitable[Response]:
         """
         Raises:
             CallError: there is no answer.
@@ -65,9 +67,9 @@ async def serve(
         destination = service.routes.destination(connection.flow, message.path)
         stated = message.headers.get("Content-Length")
         body = await request_body(message, payload, None if stated is None else int(stated), connection.write)
-    except CallError as error:
-        service.rejected(error)
-        connection.write(refusal(error.status, error.kind, str(error)))
+    except CallError as refused:
+        service.rejected(refused)
+        connection.write(refusal(refused.status, refused.kind, str(refused)))
         return False
     exchange = _exchange(message, destination, body, received, received_ns)
     delivery = Delivery(
@@ -79,11 +81,40 @@ async def serve(
         told=service.tells,
     )
     service.opened(exchange)
-    call = _Serving(service, exchange, delivery)
+    response: Response | None = None
+    outcome: str = "completed"
+    error: BaseException | None = None
     try:
-        await call.run(connection)
+        try:
+            response = await service.answer(exchange)
+        except CallError as failure:
+            outcome, error = "failed", failure
+            response = error_response(exchange, failure)
+        except Exception as defect:
+            logger.exception("a call failed inside the sidecar; this is a defect")
+            outcome, error = "failed", defect
+            response = error_response(exchange, PluginFailed("sidecar", f"{type(defect).__name__}: {defect}"))
+        if response.tunnel is not None:
+            await relay(connection, exchange, response, told=service.tells)
+        elif response.body.data is not None and not response.chunked:
+            delivery.send_whole(response, response.body.data)
+            if connection.full:
+                await connection.drain()
+        else:
+            await delivery.send(response)
+    except (asyncio.CancelledError, ConnectionError) as left:
+        outcome, error = "cancelled", error or left
+        raise
+    except Exception as broken:
+        outcome, error = "failed", broken
+        if not isinstance(broken, CallError):
+            logger.warning("an answer broke off: %s", broken, exc_info=broken)
     finally:
-        call.close(body)
+        if response is not None:
+            await response.body.aclose()
+        for dropped in exchange.notes.open_bodies:
+            await dropped.aclose()
+        service.closed(_record(exchange, body, delivery, response, outcome, error))
     return delivery.keep_alive
 
 
@@ -114,76 +145,32 @@ def _exchange(
     )
 
 
-class _Serving:
-    """The course of one call."""
-
-    __slots__ = ("delivery", "error", "exchange", "outcome", "response", "service")
-
-    def __init__(self, service: Service, exchange: Exchange, delivery: Delivery) -> None:
-        self.service = service
-        self.exchange = exchange
-        self.delivery = delivery
-        self.response: Response | None = None
-        self.error: BaseException | None = None
-        self.outcome = "completed"
-
-    async def run(self, connection: AgentConnection) -> None:
-        exchange, delivery = self.exchange, self.delivery
-        try:
-            try:
-                self.response = response = await self.service.answer(exchange)
-            except CallError as error:
-                self._failed(error)
-                self.response = response = error_response(exchange, error)
-            except Exception as error:
-                logger.exception("a call failed inside the sidecar; this is a defect")
-                failure = PluginFailed("sidecar", f"{type(error).__name__}: {error}")
-                self._failed(error)
-                self.response = response = error_response(exchange, failure)
-            if response.tunnel is not None:
-                await relay(connection, exchange, response, told=self.service.tells)
-                return
-            await delivery.send(response)
-        except (asyncio.CancelledError, ConnectionError) as error:
-            self.outcome = "cancelled"
-            self.error = self.error or error
-            raise
-        except Exception as error:
-            self._failed(error)
-            if not isinstance(error, CallError):
-                logger.warning("an answer broke off: %s", error, exc_info=error)
-        finally:
-            if self.response is not None:
-                await self.response.body.aclose()
-            for body in exchange.notes.open_bodies:
-                await body.aclose()
-
-    def _failed(self, error: BaseException) -> None:
-        self.outcome, self.error = "failed", error
-
-    def close(self, body: Body) -> None:
-        """Write the record, and let go of what the call held."""
-        exchange, delivery, response = self.exchange, self.delivery, self.response
-        upload = body if isinstance(body, UploadBody) else None
-        request_bytes = len(body.data or b"") if upload is None else upload.received_bytes
-        response_bytes = delivery.response_bytes
-        if (traffic := exchange.notes.get(TRAFFIC)) is not None:
-            request_bytes, response_bytes = traffic.agent_bytes, traffic.provider_bytes
-        self.service.closed(
-            Record(
-                exchange=exchange,
-                outcome=self.outcome,
-                status=None if response is None else response.status,
-                answered_by=None if response is None else response.answered_by,
-                headers=Headers() if response is None else response.headers,
-                error=self.error,
-                ended=time.monotonic(),
-                first_byte=delivery.first_byte,
-                request_bytes=request_bytes,
-                response_bytes=response_bytes,
-                chunks=delivery.chunks,
-                longest_gap_seconds=delivery.longest_gap_seconds,
-                request_head=b"" if upload is None else upload.head,
-                answer_tail=delivery.tail,
-            )
-        )
+def _record(
+    exchange: Exchange,
+    body: Body,
+    delivery: Delivery,
+    response: Response | None,
+    outcome: str,
+    error: BaseException | None,
+) -> Record:
+    upload = body if isinstance(body, UploadBody) else None
+    request_bytes = len(body.data or b"") if upload is None else upload.received_bytes
+    response_bytes = delivery.response_bytes
+    if (traffic := exchange.notes.get(TRAFFIC)) is not None:
+        request_bytes, response_bytes = traffic.agent_bytes, traffic.provider_bytes
+    return Record(
+        exchange=exchange,
+        outcome=outcome,
+        status=None if response is None else response.status,
+        answered_by=None if response is None else response.answered_by,
+        headers=_NONE if response is None else response.headers,
+        error=error,
+        ended=time.monotonic(),
+        first_byte=delivery.first_byte,
+        request_bytes=request_bytes,
+        response_bytes=response_bytes,
+        chunks=delivery.chunks,
+        longest_gap_seconds=delivery.longest_gap_seconds,
+        request_head=b"" if upload is None else upload.head,
+        answer_tail=delivery.tail,
+    )

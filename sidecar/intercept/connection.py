@@ -129,32 +129,24 @@ class AgentConnection(web.RequestHandler):
                 if isinstance(message, _ErrInfo):
                     self._refuse(message)
                     return
-                if not await self._answer(message, payload):
+                self._request_in_progress = True
+                try:
+                    keep = await self._serve(self, message, payload)
+                except ConnectionError:
+                    return  # the agent left; whoever was concerned has noted it
+                except Exception:
+                    logger.exception("a call could not be served; this is a defect of the sidecar")
+                    return
+                finally:
+                    self._request_in_progress = False
+                    if self._handler_waiter is not None and not self._handler_waiter.done():
+                        self._handler_waiter.set_result(None)
+                if self.taken or not (payload.is_eof() or await self._linger(payload)) or not keep or self._close:
                     return
                 self._rest()
         finally:
             if not self.taken and self.transport is not None:
                 self.transport.close()
-
-    async def _answer(self, message: RawRequestMessage, payload: StreamReader) -> bool:
-        self._request_in_progress = True
-        try:
-            keep = await self._serve(self, message, payload)
-        except ConnectionError:
-            return False  # the agent left; whoever was concerned has noted it
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            logger.exception("a call could not be served; this is a defect of the sidecar")
-            return False
-        finally:
-            self._request_in_progress = False
-            if self._handler_waiter is not None and not self._handler_waiter.done():
-                self._handler_waiter.set_result(None)
-        if self.taken:
-            return False
-        read = payload.is_eof() or await self._linger(payload)
-        return keep and read and not self._close
 
     async def _linger(self, payload: StreamReader) -> bool:
         """Read what is left of a request that was answered early: closing at once would reset the answer away."""

@@ -61,9 +61,14 @@ class Application(Protocol):
         """None where TLS is not to be ended."""
         ...
 
-    resolver: Resolver
-    max_connections: int
-    max_head_bytes: int
+    @property
+    def resolver(self) -> Resolver: ...
+
+    @property
+    def max_connections(self) -> int: ...
+
+    @property
+    def max_head_bytes(self) -> int: ...
 
     def distrusted(self, name: str, reason: str) -> None:
         """A client did not accept our certificate for *name*."""

@@ -21,7 +21,8 @@ from sidecar.headers import Headers
 TAIL_BYTES = 16 * 1024
 #: Above this a chunk is handed over beside its framing instead of being copied into it.
 _COPY_BYTES = 16 * 1024
-_LENGTH = re.compile(rb"^(?i:content-length)[ \t]*:[ \t]*([0-9]+)[ \t]*\r\n", re.MULTILINE)
+_BODILESS = frozenset((204, 304))
+_CHUNKED = b"Transfer-Encoding: chunked\r\n"
 _STATUS_LINES: dict[tuple[int, str], bytes] = {}
 
 
@@ -84,7 +85,6 @@ class Delivery:
         "keep_alive",
         "longest_gap_seconds",
         "response_bytes",
-        "started",
     )
 
     def __init__(
@@ -98,7 +98,6 @@ class Delivery:
         self._tail: deque[bytes] | None = None
         self._tail_bytes = 0
         self.keep_alive = keep_alive and not http_1_0
-        self.started = False
         self.first_byte = 0.0
         self.response_bytes = 0
         self.chunks = 0
@@ -109,55 +108,62 @@ class Delivery:
         """How the answer's body ended."""
         return b"" if self._tail is None else b"".join(self._tail)
 
+    def send_whole(self, response: Response, data: bytes) -> None:
+        """Write an answer whose body is *data*.
+
+        Raises:
+            ConnectionError: the agent has left.
+        """
+        headers = response.headers
+        if not headers.passable:
+            headers = headers.end_to_end()
+        if self._bodiless or response.status in _BODILESS:
+            self._start(response, headers.block, b"")
+            return
+        if headers.stated_length != len(data):
+            headers = headers.with_field("Content-Length", str(len(data)))
+        self._start(response, headers.block, data)
+        self.response_bytes = len(data)
+        if data:
+            self.chunks = 1
+            self.first_byte = time.monotonic()
+            if self._exchange.call is not None:
+                self._tail = deque((data if len(data) <= 4 * TAIL_BYTES else data[-TAIL_BYTES:],))
+
     async def send(self, response: Response) -> None:
-        """Write *response*, waiting where the agent reads slowly. Does not close its body.
+        """Write an answer whose body streams, waiting where the agent reads slowly. Does not close the body.
 
         Raises:
             ConnectionError: the agent has left.
             Exception: what the body raised. The agent has been shown that the answer broke off.
         """
-        body, status = response.body, response.status
-        headers = response.headers.end_to_end().block
-        data = body.data
-        if self._bodiless or status in (204, 304):
-            self._start(response, headers, b"")
-            return
-        stated = _LENGTH.search(headers)
-        if data is not None and not response.chunked:
-            if stated is None or int(stated[1]) != len(data):
-                headers = _LENGTH.sub(b"", headers) + b"Content-Length: %d\r\n" % len(data)
-            self._start(response, headers, data)
-            self._observe(data)
-            if self._side.full:
-                await self._side.drain()
-            return
-        if stated is not None and not response.chunked:
-            await self._stream(response, headers, chunked=False, length=int(stated[1]))
+        headers = response.headers.end_to_end()
+        length = headers.stated_length
+        if self._bodiless or response.status in _BODILESS:
+            self._start(response, headers.block, b"")
+        elif length is not None and not response.chunked:
+            await self._stream(response, headers.block, chunked=False, length=length)
         elif self._http_1_0:
-            await self._stream(response, _LENGTH.sub(b"", headers), chunked=False, length=None)
+            await self._stream(response, headers.without("content-length").block, chunked=False, length=None)
         else:
-            headers = _LENGTH.sub(b"", headers) + b"Transfer-Encoding: chunked\r\n"
-            await self._stream(response, headers, chunked=True, length=None)
+            if length is not None:
+                headers = headers.without("content-length")
+            await self._stream(response, headers.block + _CHUNKED, chunked=True, length=None)
 
-    def _start(self, response: Response, headers: bytes, data: bytes) -> None:
-        self.started = True
-        exchange = self._exchange
-        parts = [status_line(response.status, response.reason), headers]
-        if self._told:
-            parts.append(own_fields(exchange, response.answered_by))
-        parts.append(b"\r\n" if self.keep_alive else b"Connection: close\r\n\r\n")
+    def _start(self, response: Response, block: bytes, data: bytes) -> None:
+        own = own_fields(self._exchange, response.answered_by) if self._told else b""
+        end = b"\r\n" if self.keep_alive else b"Connection: close\r\n\r\n"
         if len(data) > _COPY_BYTES:
-            self._side.write(b"".join(parts), data)
+            self._side.write(b"".join((status_line(response.status, response.reason), block, own, end)), data)
         else:
-            parts.append(data)
-            self._side.write(b"".join(parts))
+            self._side.write(b"".join((status_line(response.status, response.reason), block, own, end, data)))
 
-    async def _stream(self, response: Response, headers: bytes, *, chunked: bool, length: int | None) -> None:
+    async def _stream(self, response: Response, block: bytes, *, chunked: bool, length: int | None) -> None:
         side, last = self._side, 0.0
         keeps_tail = self._exchange.call is not None and not _is_audio(response.headers)
         if keeps_tail:
             self._tail = deque()
-        self._start(response, headers, b"")
+        self._start(response, block, b"")
         try:
             async for chunk in response.body:
                 size = len(chunk)
@@ -194,14 +200,6 @@ class Delivery:
             raise
         if chunked:
             side.write(b"0\r\n\r\n")
-
-    def _observe(self, data: bytes) -> None:
-        self.response_bytes = len(data)
-        if data:
-            self.chunks = 1
-            self.first_byte = time.monotonic()
-            if self._exchange.call is not None:
-                self._tail = deque((data if len(data) <= 4 * TAIL_BYTES else data[-TAIL_BYTES:],))
 
     def _keep(self, chunk: bytes) -> None:
         tail = self._tail

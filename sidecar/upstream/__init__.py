@@ -16,8 +16,8 @@ class Upstream(Protocol):
     async def send(self, attempt: Attempt) -> Response:
         """The provider's answer, returned at its headers; its times are written into ``attempt.record``.
 
-        A streamed request body is closed once it is sent or no longer wanted. Closing the answer's body early ends the call at the provider at once. Redirects are not followed, content codings not
-        undone.
+        A streamed request body is closed once it is sent or no longer wanted. Closing the answer's body early ends the
+        call at the provider at once. Redirects are not followed, content codings not undone.
 
         Raises:
             UpstreamError: there is no answer. Once the answer has begun, its body raises instead.

@@ -14,7 +14,7 @@ import httptools
 from sidecar.body import Body, Stream
 from sidecar.errors import CallError, UpstreamBroken, UpstreamTimeout
 from sidecar.exchange import AttemptRecord, Timeouts, Tunnel
-from sidecar.upstream.head import ResponseHead, response_head
+from sidecar.upstream.head import ResponseHead, response_head, upgrade_head
 
 #: Unread bytes at which reading from the provider pauses.
 _HIGH_BYTES = 256 * 1024
@@ -243,7 +243,7 @@ class Answer(Stream):
         try:
             if len(block) > self._max_head_bytes:
                 raise ValueError(f"it is over {self._max_head_bytes} bytes")
-            head = response_head(block)
+            head = upgrade_head(block) if status == 101 else response_head(block)
         except ValueError as error:
             self.fail(UpstreamBroken(f"the head of the provider's answer cannot be used: {error}"))
             return False

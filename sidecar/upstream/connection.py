@@ -58,11 +58,10 @@ class Connection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.close()
 
-    async def request(self, head: RequestHead, body: Body, answer: Answer) -> ResponseHead:
-        """Send a request; the head of *answer*, which this connection then feeds.
+    def request(self, head: RequestHead, body: Body, answer: Answer) -> asyncio.Future[ResponseHead]:
+        """Send a request; the future head of *answer*, which this connection feeds from now on.
 
-        Raises:
-            UpstreamError: there is no answer. The connection is closed then, and also when the caller is cancelled.
+        It fails with an `UpstreamError` if there is no answer; the connection is closed then.
         """
         assert self.transport is not None
         self._answer = answer
@@ -82,14 +81,10 @@ class Connection(asyncio.Protocol):
                 answer.sent()
             else:
                 self._unsent = True
-        try:
-            return await answer.head
-        except asyncio.CancelledError:
-            await answer.aclose()
-            raise
+        return answer.head
 
     async def _send(self, body: Body, head: RequestHead) -> None:
-        """Send a body as it comes, and close it. Runs beside the answer, which may be there before the upload is through."""
+        """Send a body as it comes, and close it. Runs beside the answer, which may be there before the end."""
         answer, transport, left = self._answer, self.transport, head.length
         assert answer is not None
         assert transport is not None

@@ -60,8 +60,8 @@ class _ResumingContext(ssl.SSLContext):
         return tls
 
 
-def client_context(ca_file: str | None = None, extra_ca_files: Sequence[str] = ()) -> ssl.SSLContext:
-    """A context that trusts the system's roots (or only *ca_file*), and *extra_ca_files* besides; ALPN ``http/1.1``.
+def client_context(extra_ca_files: Sequence[str] = ()) -> ssl.SSLContext:
+    """A context that trusts the system's roots and *extra_ca_files* (PEM) besides; ALPN ``http/1.1``.
 
     Raises:
         OSError: a file cannot be read.
@@ -69,10 +69,9 @@ def client_context(ca_file: str | None = None, extra_ca_files: Sequence[str] = (
     """
     context = _ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sessions = {}
-    if ca_file is None:
-        context.load_default_certs()
-    for file in (*((ca_file,) if ca_file else ()), *extra_ca_files):
-        context.load_verify_locations(cadata=Path(file).read_text())
+    context.load_default_certs()
+    for file in extra_ca_files:
+        context.load_verify_locations(cadata=Path(file).expanduser().read_text())
     context.set_alpn_protocols(["http/1.1"])
     return context
 

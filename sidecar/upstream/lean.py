@@ -44,6 +44,7 @@ class LeanUpstream:
     ) -> None:
         self.watchdog = watchdog
         self._provider = provider
+        self._authority = provider.origin.authority.encode("latin-1")
         self._resolver = resolver
         self._context = context
         self._idle_seconds = idle_seconds
@@ -56,6 +57,8 @@ class LeanUpstream:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._used = 0.0
         self._warming: asyncio.Task[None] | None = None
+        self.opened = 0
+        """Connections ever opened."""
         self._closed = False
         self._emptied: asyncio.Future[None] | None = None
 
@@ -76,7 +79,7 @@ class LeanUpstream:
     async def send(self, attempt: Attempt) -> Response:
         request, record = attempt.request, attempt.record
         timeouts = attempt.provider.timeouts
-        head = request_head(attempt)
+        head = request_head(attempt, self._authority)
         self.used()
         # A provider may close a connection at rest at the moment in which we take it up. A call that came to nothing
         # that way is sent again, once, if it can be: its bytes are here, and it does nothing but cost.
@@ -102,6 +105,9 @@ class LeanUpstream:
                 if error.begun or not connection.reused or not repeatable or fresh:
                     raise
                 fresh = True
+            except asyncio.CancelledError:
+                await answer.aclose()
+                raise
         return Response(
             status=answer.status,
             headers=answered.headers,
@@ -180,6 +186,7 @@ class LeanUpstream:
                 sock.close()
                 raise
             self._open.add(connection)
+            self.opened += 1
             return connection
         finally:
             self._opening -= 1
@@ -241,6 +248,13 @@ class LeanUpstream:
         in_use = time.monotonic() - self._used < max(self._idle_seconds, 300)
         if self._keep_warm and in_use and not self._closed and (self._warming is None or self._warming.done()):
             self._warming = asyncio.get_running_loop().create_task(self.warm())
+
+    def retire(self) -> None:
+        """Close what rests, and everything else as soon as it is done."""
+        self._closed = True
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
 
     async def aclose(self) -> None:
         self._closed = True

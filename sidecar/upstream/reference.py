@@ -91,8 +91,8 @@ class ReferenceUpstream:
         timeouts = provider.timeouts
         began = time.monotonic()
         total_due = began + timeouts.total
-        head = request_head(attempt)
-        lines = Headers.from_block(head.data.partition(b"\r\n")[2][:-2])
+        head = request_head(attempt, provider.origin.authority.encode("latin-1"))
+        lines = Headers.parsed(head.data.partition(b"\r\n")[2])
         fields = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in lines)
         if head.chunked:
             fields.popall("Transfer-Encoding", None)  # aiohttp writes it itself, for every body of unknown length
@@ -121,7 +121,7 @@ class ReferenceUpstream:
         return Response(
             status=answer.status,
             reason=answer.reason or "",
-            headers=Headers(answer.raw_headers),
+            headers=Headers(answer.raw_headers).end_to_end(),
             body=EMPTY if bodiless else _AnswerBody(answer, record, timeouts, total_due),
             answered_by=provider.name,
             chunked="chunked" in answer.headers.get("Transfer-Encoding", "").lower(),

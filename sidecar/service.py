@@ -1,0 +1,288 @@
+"""One configuration in service: its providers, plugins and stacks, and the connections they use.
+
+A reload builds a second one, lets it take over, and lets the first finish what it has begun.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Awaitable, Sequence
+from contextlib import AsyncExitStack
+from functools import cache
+
+from sidecar import __version__
+from sidecar.configuration import Configuration, InvalidConfiguration, Problem, hosts, providers
+from sidecar.dialect import Operation
+from sidecar.dispatch import Dispatch
+from sidecar.errors import CallError
+from sidecar.exchange import Attempt, Exchange, Provider, Record, Response
+from sidecar.guard import Guard
+from sidecar.hookspecs import Runtime, Sample
+from sidecar.host import Host, Loaded, Unusable, find
+from sidecar.hosts import Destinations
+from sidecar.journal import Journal
+from sidecar.logs import log_call
+from sidecar.metrics import Metrics
+from sidecar.routing import OTHER, Routes
+from sidecar.settings import ProviderSettings
+from sidecar.stack import Handler
+from sidecar.upstream import Upstream
+from sidecar.upstream.dial import Resolver, client_context
+from sidecar.upstream.lean import LeanUpstream
+from sidecar.watchdog import Watchdog
+
+logger = logging.getLogger(__name__)
+
+#: Hosts that no provider is configured for, to which connections are kept.
+_OTHER_UPSTREAMS = 64
+
+
+def plugins(configuration: Configuration, watchdog: Watchdog) -> tuple[Loaded, ...]:
+    """The plugins that *configuration* names, made but not started.
+
+    Raises:
+        InvalidConfiguration: with everything that is wrong with any of them.
+    """
+    loaded: list[Loaded] = []
+    problems: list[Problem] = []
+    for index, settings in enumerate(configuration.settings.plugins):
+        try:
+            kind = find(settings.use)
+            config = configuration.convert_plugin(index, kind.Config)  # type: ignore[attr-defined]
+            plugin = kind(config)
+        except Unusable as error:
+            problems.append(configuration.problem(("plugins", index, "use"), str(error)))
+        except InvalidConfiguration as error:
+            problems.extend(error.problems)
+        except Exception as error:
+            message = f"{settings.label} cannot be made: {type(error).__name__}: {error}"
+            problems.append(configuration.problem(("plugins", index), message))
+        else:
+            guard = Guard(
+                settings.label,
+                watchdog=watchdog,
+                budget_seconds=settings.budget,
+                on_fault=settings.on_fault,
+                quarantine_after=settings.quarantine.after,
+                quarantine_seconds=settings.quarantine.lasting,
+            )
+            loaded.append(Loaded(settings.label, plugin, frozenset(settings.operations), guard))
+    if problems:
+        raise InvalidConfiguration(tuple(problems))
+    return tuple(loaded)
+
+
+class Service:
+    """Made from a configuration; `start` takes it into service, `stop` out of it."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        watchdog: Watchdog,
+        resolver: Resolver,
+        metrics: Metrics,
+        journal: Journal,
+        loaded: Sequence[Loaded] | None = None,
+    ) -> None:
+        """
+        Raises:
+            InvalidConfiguration: a plugin cannot be used.
+        """
+        settings = configuration.settings
+        self.configuration = configuration
+        self.providers = providers(configuration)
+        self.routes = Routes(
+            self.providers,
+            hosts(configuration, self.providers),
+            denied=Destinations(settings.forward.deny),
+            allowed=Destinations(settings.forward.allow),
+            connect_ports=frozenset(settings.forward.connect_ports),
+            absolute_form=settings.forward.absolute_form,
+        )
+        self.tells = settings.response_headers
+        try:
+            self.host = Host(plugins(configuration, watchdog) if loaded is None else loaded)
+        except Unusable as error:
+            raise InvalidConfiguration((configuration.problem(("plugins",), str(error)),)) from error
+        self._metrics = metrics
+        self._journal = journal
+        self._watchdog = watchdog
+        self._resolver = resolver
+        self._calls_logged = settings.log.calls
+        self._upstreams: dict[tuple[str, object], Upstream] = {}
+
+        self._context = cache(self._made_context)
+        self._in_flight = 0
+        self._drained: asyncio.Future[None] | None = None
+        self._lifespans = AsyncExitStack()
+        self._stacks = {operation: self._stack(operation, socket=False) for operation in Operation}
+        self._socket_stacks = {operation: self._stack(operation, socket=True) for operation in Operation}
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+
+    def answer(self, exchange: Exchange) -> Awaitable[Response]:
+        stacks = self._socket_stacks if exchange.socket else self._stacks
+        return stacks[exchange.operation](exchange)
+
+    def opened(self, exchange: Exchange) -> None:
+        self._in_flight += 1
+        self._metrics.in_flight += 1
+
+    def closed(self, record: Record) -> None:
+        self._metrics.observe(record)
+        self.host.exchange_closed(record)
+        record.exchange.notes.release()
+        self._journal.add(record)
+        if self._calls_logged != "none":
+            log_call(record, self._calls_logged)
+        self._in_flight -= 1
+        self._metrics.in_flight -= 1
+        if self._drained is not None and not self._in_flight and not self._drained.done():
+            self._drained.set_result(None)
+
+    def rejected(self, error: CallError) -> None:
+        self._metrics.count("rejected", kind=error.kind)
+
+    # -- stacks ----------------------------------------------------------------------------------------------------
+
+    def _stack(self, operation: Operation, *, socket: bool) -> Handler[Exchange]:
+        attempt = self.host.attempt_stack(self._send, operation, socket=socket)
+        return self.host.exchange_stack(Dispatch(attempt), operation, socket=socket)
+
+    def _send(self, attempt: Attempt) -> Awaitable[Response]:
+        return self._upstream(attempt.provider).send(attempt)
+
+    def stacks(self) -> dict[str, str]:
+        """By operation, the way of a call in words: ``tracing › cache › (dispatch) › tracing › (upstream)``."""
+        written = {operation.value: self._written(operation, socket=False) for operation in Operation}
+        written["websocket"] = self._written(Operation.REALTIME, socket=True)
+        return written
+
+    def _written(self, operation: Operation, *, socket: bool) -> str:
+        rings = []
+        for hook, innermost in (("around_exchange", "(dispatch)"), ("around_attempt", "(upstream)")):
+            standing = self.host.standing_around(hook, operation, socket=socket)
+            rings += [*(loaded.label for loaded in standing), innermost]
+        return " › ".join(rings)
+
+    # -- upstreams ---------------------------------------------------------------------------------------------------
+
+    def _upstream(self, provider: Provider) -> Upstream:
+        key = (provider.name, provider.origin)
+        upstream = self._upstreams.get(key)
+        if upstream is None:
+            if provider.name == OTHER and len(self._upstreams) > len(self.providers) + _OTHER_UPSTREAMS:
+                self._forget_an_upstream()
+            upstream = self._upstreams[key] = self._opened_upstream(provider)
+        return upstream
+
+    def _opened_upstream(self, provider: Provider) -> Upstream:
+        settings = self.configuration.settings
+        own = settings.providers.get(provider.name, ProviderSettings())  # type: ignore[call-overload]
+        context = (lambda: self._context(own.ca_file)) if provider.origin.tls else None
+        if (own.client or settings.upstream.client) == "aiohttp":
+            from sidecar.upstream.reference import ReferenceUpstream
+
+            return ReferenceUpstream(
+                provider,
+                context=context,
+                idle_seconds=settings.upstream.idle_timeout,
+                max_connections=settings.upstream.max_connections,
+                max_head_bytes=settings.listen.limits.header_size,
+            )
+        return LeanUpstream(
+            provider,
+            watchdog=self._watchdog,
+            resolver=self._resolver,
+            context=context,
+            idle_seconds=settings.upstream.idle_timeout,
+            keep_warm=own.keep_warm,
+            max_connections=settings.upstream.max_connections,
+            max_head_bytes=settings.listen.limits.header_size,
+        )
+
+    def _forget_an_upstream(self) -> None:
+        """The oldest one of a host that is no provider's; calls that run on it go on to their end."""
+        for key, upstream in self._upstreams.items():
+            if key[0] == OTHER and isinstance(upstream, LeanUpstream):
+                del self._upstreams[key]
+                upstream.retire()
+                return
+
+    def _made_context(self, ca_file: str | None) -> ssl.SSLContext:
+        extra = self.configuration.settings.tls.extra_ca_files
+        return client_context((*extra, ca_file) if ca_file else extra)
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Enter the plugins' lifespans.
+
+        Raises:
+            InvalidConfiguration: a plugin cannot start; those that had started are stopped again.
+        """
+        for loaded, lifespan in self.host.implementations("lifespan"):
+            runtime = Runtime(name=loaded.label, version=__version__, digest=self.configuration.digest)
+            try:
+                await self._lifespans.enter_async_context(lifespan(runtime))
+            except Exception as error:
+                await self.stop()
+                message = f"{loaded.label} cannot start: {type(error).__name__}: {error}"
+                index = self.host.plugins.index(loaded)
+                raise InvalidConfiguration((self.configuration.problem(("plugins", index), message),)) from error
+
+    async def warm(self) -> None:
+        """Open the connections that are to be there before the first call."""
+        warmed = [
+            self._upstream(provider)
+            for name, provider in self.providers.items()
+            if provider.origin.host and self.configuration.settings.providers[name].keep_warm  # type: ignore[index]
+        ]
+        await asyncio.gather(*(upstream.warm() for upstream in warmed))
+
+    async def drain(self, grace_seconds: float) -> bool:
+        """Wait until no call runs; whether that came about in time."""
+        if not self._in_flight:
+            return True
+        self._drained = asyncio.get_running_loop().create_future()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_seconds):
+                await self._drained
+        return not self._in_flight
+
+    async def stop(self) -> None:
+        """Close the connections and leave the plugins' lifespans. Never raises."""
+        for upstream in self._upstreams.values():
+            await upstream.aclose()
+        try:
+            await self._lifespans.aclose()
+        except Exception:
+            logger.exception("a plugin failed to stop")
+
+    def samples(self) -> list[Sample]:
+        """What this service and its plugins have to say to ``/metrics``."""
+        samples = [
+            Sample("config_info", 1, "The configuration in force.", labels=(("digest", self.configuration.digest),)),
+            Sample("build_info", 1, "The version in service.", labels=(("version", __version__),)),
+        ]
+        for loaded in self.host.plugins:
+            labels = (("plugin", loaded.label),)
+            faults = Sample("plugin_faults_total", loaded.guard.faults, "Plugins' own failures.", "counter", labels)
+            quarantined = bool(loaded.guard.quarantined_until)
+            samples += [faults, Sample("plugin_quarantined", quarantined, "1 while bypassed.", labels=labels)]
+        for (name, _), upstream in self._upstreams.items():
+            if isinstance(upstream, LeanUpstream):
+                labels = (("provider", name),)
+                samples.append(Sample("upstream_connections", upstream.connections, "Open.", labels=labels))
+                samples.append(Sample("upstream_connections_idle", upstream.idle, "At rest.", labels=labels))
+                opened = Sample("upstream_connections_opened_total", upstream.opened, "Ever.", "counter", labels)
+                samples.append(opened)
+        for loaded, method in self.host.implementations("samples"):
+            try:
+                samples.extend(method())
+            except Exception as error:
+                reason = f"raised {type(error).__name__}: {error}"
+                loaded.guard.report("samples", None, reason, "ignored", error)
+        return samples
