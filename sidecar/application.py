@@ -84,6 +84,10 @@ class Application:
         return self.settings.listen.limits.header_size
 
     @property
+    def splices_unknown(self) -> bool:
+        return self.settings.forward.splice_unknown
+
+    @property
     def settings(self) -> Settings:
         return self.service.configuration.settings
 

@@ -23,6 +23,7 @@ class Operation(StrEnum):
     REALTIME = "realtime"
     """Speech in and speech out over one socket."""
     PASSTHROUGH = "passthrough"
+    """None of these: known by name at most (embeddings, an upload), and passed as it is."""
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -75,8 +76,9 @@ class Dialect(Protocol):
     def read(self, call: Call, query: str, headers: Headers, body: bytes, *, complete: bool = True) -> Payload | None:
         """The typed view of a request, or None where *body* is not what the endpoint takes; never raises.
 
-        ``complete=False``: *body* is only how the request begins (multipart fields before the file can still be read;
-        the view has no audio).
+        ``complete=False``: *body* is only how the request begins (multipart fields before the file and whole members
+        of a JSON object can still be read; the view has no audio). A socket has no view: what is asked of it comes
+        in its frames.
         """
         ...
 

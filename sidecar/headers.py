@@ -1,16 +1,20 @@
 """The header fields of one HTTP message, as they stood on the wire: order, case and repetitions are kept.
 
 Two forms of the same thing, each made from the other only when asked for: *fields* (pairs of name and value) and
-*block* (the bytes between start line and empty line). A message that nobody looks into is never taken apart.
+*block* (the bytes between start line and empty line). A message that nobody looks into is never taken apart: the few
+lines that matter to a proxy are found by one search of the block, and everything else is passed on in one piece.
 """
 
+import re
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Final, Self
 
 Field = tuple[bytes, bytes]
+#: A line that matters: name and value in lower case, and where in the block line and value begin and the line ends.
+Mark = tuple[bytes, bytes, int, int, int]
 
 #: Fields that belong to one connection and not to the message (RFC 9110 section 7.6.1), and those of a proxy's hop.
-HOP_BY_HOP = frozenset(
+HOP_BY_HOP: Final = frozenset(
     (
         b"connection",
         b"keep-alive",
@@ -23,38 +27,36 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     )
 )
+#: What ``Connection`` may say without nominating other fields.
+_SAYS_NOTHING: Final = frozenset((b"keep-alive", b"close", b""))
+#: Besides the fields of a hop: framing, the host, and how long an SDK waits. As a tree, which is searched faster.
+_MATTERS = re.compile(
+    rb"\n(host|c(?:ontent-length|onnection)|t(?:ransfer-encoding|e|railer)|expect|keep-alive|upgrade"
+    rb"|proxy-(?:authenticate|authorization|connection)|x-stainless-(?:read-)?timeout):[ \t]*([^\r]*)\r"
+)
 
 
 class Headers:
     """An immutable list of header fields. Names are matched without regard to case; text is latin-1 as on the wire."""
 
-    __slots__ = ("_block", "_fields", "_first", "passable", "stated_length")
+    __slots__ = ("_block", "_fields", "_first", "_length", "_marks", "_passable")
 
     def __init__(self, fields: Iterable[Field] = ()) -> None:
         self._fields: tuple[Field, ...] | None = tuple(fields)
         self._block: bytes | None = None
+        self._marks: tuple[Mark, ...] | None = None
         self._first: dict[bytes, bytes] | None = None
-        self.passable = False
-        """Whether nothing hop-by-hop is in it for sure; then ``stated_length`` is its ``Content-Length``, if any."""
-        self.stated_length: int | None = None
+        self._passable = False
+        self._length: int | None = None
 
     @classmethod
-    def passed_on(cls, block: bytes, stated_length: int | None) -> Self:
-        """Take *block* without reading it: lines ending in CRLF that an HTTP parser has accepted, end-to-end fields
-        only.
-        """
+    def from_block(cls, block: bytes) -> Self:
+        """Take *block*, lines ending in CRLF that an HTTP parser has accepted, without reading it."""
         headers = cls.__new__(cls)
-        headers._fields = headers._first = None
         headers._block = block
-        headers.passable = True
-        headers.stated_length = stated_length
+        headers._fields = headers._first = headers._marks = headers._length = None
+        headers._passable = False
         return headers
-
-    @classmethod
-    def parsed(cls, block: bytes) -> Self:
-        """Take *block* apart: lines ending in CRLF that an HTTP parser has accepted."""
-        lines = (line.partition(b":") for line in block.split(b"\r\n") if line)
-        return cls((name, value.strip(b" \t")) for name, _, value in lines)
 
     @classmethod
     def of(cls, **fields: str) -> Self:
@@ -68,7 +70,8 @@ class Headers:
         fields = self._fields
         if fields is None:
             assert self._block is not None
-            fields = self._fields = Headers.parsed(self._block).fields
+            lines = (line.partition(b":") for line in self._block.split(b"\r\n") if line)
+            fields = self._fields = tuple((name, value.strip(b" \t")) for name, _, value in lines)
         return fields
 
     @property
@@ -76,8 +79,22 @@ class Headers:
         """The fields as wire bytes, each line ended by CRLF, without the empty line after them."""
         block = self._block
         if block is None:
-            block = self._block = b"".join([b"%b: %b\r\n" % field for field in self.fields])
+            fields = self.fields
+            block = self._block = b"\r\n".join(map(b": ".join, fields)) + b"\r\n" if fields else b""
         return block
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """The lines of `block` that matter to a proxy, in order."""
+        marks = self._marks
+        if marks is None:
+            found = []
+            for match in _MATTERS.finditer(b"\n" + self.block.lower()):  # a byte ahead: line starts are where \n was
+                name, value = match.groups()
+                start = match.start()
+                found.append((name, value.rstrip(b" \t"), start, match.start(2) - 1, match.end()))
+            marks = self._marks = tuple(found)
+        return marks
 
     def get(self, name: str) -> str | None:
         """The value of the first field called *name*."""
@@ -119,15 +136,33 @@ class Headers:
 
     def end_to_end(self) -> "Headers":
         """The fields that a proxy passes on: all but hop-by-hop ones and those that ``Connection`` nominates."""
-        if self.passable:
+        if self._passable:
             return self
-        nominated = [value for name, value in self.fields if name.lower() == b"connection"]
-        unwanted = HOP_BY_HOP | {token.strip().lower() for token in b",".join(nominated).split(b",")}
-        passing = Headers(field for field in self.fields if field[0].lower() not in unwanted)
-        passing.passable = True
-        length = passing.get_bytes(b"content-length")
-        passing.stated_length = int(length) if length is not None and length.isdigit() else None
+        block, pieces, at, length = self.block, [], 0, None
+        for name, value, start, _, end in self.marks:
+            if name == b"content-length":
+                length = int(value) if value.isdigit() else None
+            elif name in HOP_BY_HOP:
+                if name == b"connection" and value not in _SAYS_NOTHING:
+                    return self._without_nominated()
+                pieces.append(block[at:start])
+                at = end
+        pieces.append(block[at:])
+        passing = Headers.from_block(b"".join(pieces)) if at else self
+        passing._passable, passing._length = True, length
         return passing
+
+    @property
+    def stated_length(self) -> int | None:
+        """What ``Content-Length`` says."""
+        return self.end_to_end()._length
+
+    def _without_nominated(self) -> "Headers":
+        unwanted = set(HOP_BY_HOP)
+        for name, value, *_ in self.marks:
+            if name == b"connection":
+                unwanted.update(token.strip() for token in value.split(b","))
+        return Headers(field for field in self.fields if field[0].lower() not in unwanted).end_to_end()
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get_bytes(name.lower().encode("latin-1")) is not None

@@ -5,20 +5,23 @@ What is told never has content or credentials in it: no bodies, no header values
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sidecar.errors import CallError
 from sidecar.exchange import AttemptRecord, Detail, Record
+from sidecar.headers import Headers
 from sidecar.payload import Chat, Speech, Transcription
 from sidecar.websocket import TRAFFIC
 
-#: What a kept record may hold of its request and answer; the journal as a whole holds at most *MAX_BYTES* of them.
-KEPT_BYTES = 32 * 1024
+#: What kept records may hold of their requests and answers, all together.
 MAX_BYTES = 16 * 1024 * 1024
+_RECORD_BYTES = 2048
+_NO_HEADERS = Headers()
 _QUEUED = 1000
 
 
@@ -186,12 +189,22 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def _slim(record: Record) -> Record:
+    """*record* without what nobody is told: headers, with the credentials among them, and the answer's end.
+
+    What is kept is also what a call cannot use again while it is still in the processor's cache: the less, the faster.
+    """
+    exchange = record.exchange
+    exchange = replace(exchange, request=replace(exchange.request, headers=_NO_HEADERS))
+    return replace(record, exchange=exchange, headers=_NO_HEADERS, answer_tail=b"")
+
+
 class Journal:
     """Keeps the last *calls* records and lets others follow."""
 
     def __init__(self, calls: int = 500) -> None:
         self._calls = calls
-        self._records: OrderedDict[str, Record] = OrderedDict()
+        self._records: deque[tuple[Record, int]] = deque()
         self._bytes = 0
         self._followers: set[asyncio.Queue[Record | None]] = set()
 
@@ -202,23 +215,24 @@ class Journal:
             queue.put_nowait(record)
         if not self._calls:
             return
-        self._records[record.exchange.id] = record
-        self._bytes += _held_bytes(record)
+        record = _slim(record)
+        held = len(record.request_head) + _RECORD_BYTES
+        if data := record.exchange.request.body.data:
+            held += len(data)
+        self._bytes += held
+        self._records.append((record, held))
         while len(self._records) > self._calls or self._bytes > MAX_BYTES:
-            _, oldest = self._records.popitem(last=False)
-            self._bytes -= _held_bytes(oldest)
+            self._bytes -= self._records.popleft()[1]
 
     def find(self, prefix: str) -> list[Record]:
-        """The kept calls whose id begins with *prefix*; ``last`` is the last one."""
+        """The kept calls whose id begins with *prefix*, oldest first; ``last`` is the last one."""
         if prefix == "last":
-            return [next(reversed(self._records.values()))] if self._records else []
-        if exact := self._records.get(prefix):
-            return [exact]
-        return [record for key, record in self._records.items() if key.startswith(prefix)]
+            return self.last(1)
+        return [record for record, _ in self._records if record.exchange.id.startswith(prefix)]
 
     def last(self, number: int) -> list[Record]:
         """Oldest first."""
-        return list(self._records.values())[-number:] if number else []
+        return [record for record, _ in self._records][-number:] if number else []
 
     async def follow(self) -> AsyncIterator[Record]:
         """Each call as it ends, from now on, until the sidecar stops."""
@@ -236,7 +250,3 @@ class Journal:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(None)
-
-
-def _held_bytes(record: Record) -> int:
-    return len(record.exchange.request.body.data or b"") + len(record.request_head) + len(record.answer_tail) + 2048

@@ -60,41 +60,40 @@ class Metrics:
 
     def __init__(self) -> None:
         self._series: dict[tuple[str, str, str, int, str], _Series] = {}
-        self._attempts: dict[tuple[str, str], int] = {}
+        self._attempts: dict[tuple[str, str | int], int] = {}
         self._counters: dict[tuple[str, Labels], int] = {}
         self.in_flight = 0
         self.started_seconds = time.time_ns() / 1e9
 
     def observe(self, record: Record) -> None:
         exchange = record.exchange
-        provider = exchange.candidates[0].name
-        key = (
-            exchange.operation.value,
-            provider,
-            record.answered_by or "",
-            record.status or 0,
-            record.outcome,
-        )
+        notes, answered_by = exchange.notes, record.answered_by or ""
+        key = (exchange.operation, exchange.candidates[0].name, answered_by, record.status or 0, record.outcome)
         series = self._series.get(key)
         if series is None:
-            if len(self._series) >= MAX_SERIES:
-                key = ("other", "other", "other", 0, record.outcome)
-            series = self._series.setdefault(key, _Series())
+            series = self._new_series(key)
         series.calls += 1
         series.request_bytes += record.request_bytes
         series.response_bytes += record.response_bytes
-        duration = record.duration_seconds
-        series.duration.observe(duration)
-        notes = exchange.notes
-        if record.first_byte:
-            series.first_byte.observe(record.first_byte - notes.received)
-        if record.outcome == "completed" and record.first_byte:
-            upstream = sum((attempt.first_byte or attempt.ended) - attempt.started for attempt in notes.attempts)
-            series.overhead.observe(max(record.first_byte - notes.received - upstream, 0.0))
+        series.duration.observe(record.ended - notes.received)
+        first_byte = record.first_byte - notes.received
+        if first_byte > 0:
+            series.first_byte.observe(first_byte)
         for attempt in notes.attempts:
-            result = type(attempt.error).__name__ if attempt.error is not None else str(attempt.status or "none")
-            counted = (attempt.provider.name, result)
+            if attempt.error is None:
+                counted: tuple[str, str | int] = (attempt.provider.name, attempt.status)
+                first_byte -= attempt.first_byte - attempt.started
+            else:
+                counted = (attempt.provider.name, type(attempt.error).__name__)
+                first_byte -= attempt.ended - attempt.started
             self._attempts[counted] = self._attempts.get(counted, 0) + 1
+        if record.first_byte:
+            series.overhead.observe(first_byte if first_byte > 0 else 0.0)
+
+    def _new_series(self, key: tuple[str, str, str, int, str]) -> _Series:
+        if len(self._series) >= MAX_SERIES:
+            key = ("other", "other", "other", 0, "other")
+        return self._series.setdefault(key, _Series())
 
     def count(self, name: str, /, **labels: str) -> None:
         """One more of what the call path does not count itself; *name* without ``sidecar_`` and ``_total``."""
@@ -118,8 +117,8 @@ class Metrics:
             page.histogram("request_duration_seconds", "From the request to the last byte.", ended, series.duration)
             page.histogram("first_byte_seconds", "From the request to the first byte.", ended, series.first_byte)
             page.histogram("overhead_seconds", "Our own share of the first byte's time.", ended, series.overhead)
-        for (provider, result), number in sorted(self._attempts.items()):
-            labels = (("provider", provider), ("result", result))
+        for (provider, result), number in sorted(self._attempts.items(), key=str):
+            labels = (("provider", provider), ("result", str(result or "none")))
             page.add("attempts_total", "counter", "Tries of providers, by status or error.", labels, number)
         for (name, kept), number in sorted(self._counters.items()):
             page.add(f"{name}_total", "counter", _HELP.get(name, "See the documentation."), kept, number)

@@ -53,7 +53,7 @@ class Routes:
         self._denied = denied or Destinations(())
         self._allowed = allowed or Destinations(())
         self._absolute_form = absolute_form
-        self._at_origin: dict[tuple[str, Origin], Provider] = {}
+        self._at_origin: dict[Origin, Provider] = {}
 
     def destination(self, flow: Flow, target: str) -> Destination:
         """Where a request goes that asks for *target* on a connection of *flow*.
@@ -81,19 +81,19 @@ class Routes:
         A provider whose own URL lies at one of its hosts is called at the host that the agent asked for (regions stay
         regions); one whose URL lies elsewhere gets all calls to its hosts there.
         """
-        known = self._at_origin.get(("", origin))
+        known = self._at_origin.get(origin)
         if known is None:
             provider = self._by_host.find(origin.host)
             if provider is None:
                 self.permit(origin.host)
                 known = Provider(name=OTHER, origin=origin)
             elif provider.origin.host == "" or self._by_host.find(provider.origin.host) is provider:
-                known = provider if provider.origin == origin else replace(provider, origin=origin)
+                known = replace(provider, origin=origin, path="")  # the agent's path is whole already
             else:
                 known = provider
             if len(self._at_origin) >= _KEPT_ORIGINS:
                 self._at_origin.clear()
-            self._at_origin["", origin] = known
+            self._at_origin[origin] = known
         return known
 
     def knows(self, host: str) -> bool:
@@ -107,6 +107,14 @@ class Routes:
         """
         if host in self._denied and host not in self._allowed:
             raise Forbidden(f"forward.deny forbids {host}; name it in forward.allow if the agent is to reach it")
+
+    def permit_address(self, host: str, address: str) -> None:
+        """
+        Raises:
+            Forbidden: *host* has turned out to be at an *address* that the agent may not reach through us.
+        """
+        if address in self._denied and address not in self._allowed and host not in self._allowed:
+            raise Forbidden(f"forward.deny forbids {address}, which is where {host} is")
 
     def permit_connect(self, host: str, port: int) -> None:
         """The same for CONNECT, which names a port as well."""

@@ -6,6 +6,7 @@ none. Data stays bytes: what carries it onwards need not decode it, and JSON dec
 """
 
 import re
+
 from msgspec import Struct
 
 from sidecar.errors import SidecarError

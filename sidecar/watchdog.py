@@ -1,8 +1,8 @@
 """One timer for everything that may take too long.
 
 Arming a timer per phase of every call costs more than the phases of a short call do. Whoever has a deadline keeps it in
-``due`` instead and moves it as it likes; the watchdog looks at all of them every few milliseconds, and only while there
-is anything to look at. A deadline is therefore noticed up to one tick late.
+``due`` instead and moves it as it likes; the watchdog looks at all of them every few milliseconds, and only while one
+of them has a deadline. A deadline is therefore noticed up to one tick late.
 """
 
 import asyncio
@@ -30,23 +30,37 @@ class Watchdog:
         self._tick_seconds = tick_seconds
         self._watched: set[Watched] = set()
         self._handle: asyncio.TimerHandle | None = None
+        self.asleep = True
+        """Whether nothing that is watched has a deadline, as far as is known: see `rouse`."""
 
     def watch(self, watched: Watched) -> None:
+        """Look at *watched* from now on."""
         self._watched.add(watched)
-        if self._handle is None:
+        if self.asleep:
+            self.rouse()
+
+    def rouse(self) -> None:
+        """Something that is watched has got a deadline after having had none."""
+        if self.asleep:
+            self.asleep = False
             self._handle = asyncio.get_running_loop().call_later(self._tick_seconds, self._look)
 
     def release(self, watched: Watched) -> None:
         self._watched.discard(watched)
 
     def _look(self) -> None:
-        if not self._watched:
-            self._handle = None
-            return
-        now = time.monotonic()
-        for watched in [watched for watched in self._watched if watched.due <= now]:
+        now, waiting, overdue = time.monotonic(), False, []
+        for watched in self._watched:
+            due = watched.due
+            if due <= now:
+                overdue.append(watched)
+            elif due != NEVER:
+                waiting = True
+        for watched in overdue:
             watched.overdue(now)
-        self._handle = asyncio.get_running_loop().call_later(self._tick_seconds, self._look)
+        self.asleep = True
+        if waiting or overdue:
+            self.rouse()
 
     def close(self) -> None:
         if self._handle is not None:

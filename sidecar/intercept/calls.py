@@ -10,25 +10,22 @@ import time
 from collections.abc import Awaitable
 from typing import Protocol
 
-from aiohttp import StreamReader
-from aiohttp.http_parser import RawRequestMessage
-
 from sidecar.body import Body
 from sidecar.errors import CallError, PluginFailed
 from sidecar.exchange import Exchange, Notes, Record, Request, Response
 from sidecar.headers import Headers
-from sidecar.intercept.connection import AgentConnection
-from sidecar.intercept.incoming import UploadBody, request_body
+from sidecar.intercept.incoming import AgentSide, Incoming, UploadBody
 from sidecar.intercept.outgoing import Delivery, error_response, refusal
 from sidecar.intercept.relay import relay
 from sidecar.routing import Destination, Routes
+from sidecar.watchdog import NEVER
 from sidecar.websocket import TRAFFIC
 
 logger = logging.getLogger(__name__)
 
 _NONE = Headers()
 #: Headers by which SDKs say how long they wait, in seconds.
-_DEADLINES = ("x-stainless-read-timeout", "x-stainless-timeout")
+_DEADLINES = frozenset((b"x-stainless-read-timeout", b"x-stainless-timeout"))
 
 
 class Service(Protocol):
@@ -54,30 +51,26 @@ class Service(Protocol):
         ...
 
 
-async def serve(
-    service: Service, connection: AgentConnection, message: RawRequestMessage, payload: StreamReader
-) -> bool:
-    """Serve one message; whether the connection can be kept.
+async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
+    """Serve one request; whether the connection can be kept.
 
     Raises:
         ConnectionError, asyncio.CancelledError: the agent has left; the call at the provider has been ended.
     """
     received, received_ns = time.monotonic(), time.time_ns()
     try:
-        destination = service.routes.destination(connection.flow, message.path)
-        stated = message.headers.get("Content-Length")
-        body = await request_body(message, payload, None if stated is None else int(stated), connection.write)
+        destination = service.routes.destination(side.flow, incoming.target)
     except CallError as refused:
         service.rejected(refused)
-        connection.write(refusal(refused.status, refused.kind, str(refused)))
+        side.write(refusal(refused.status, refused.kind, str(refused)))
         return False
-    exchange = _exchange(message, destination, body, received, received_ns)
+    exchange = _exchange(incoming, destination, received, received_ns)
     delivery = Delivery(
-        connection,
+        side,
         exchange,
-        http_1_0=message.version < (1, 1),
-        bodiless=message.method == "HEAD",
-        keep_alive=not message.should_close,
+        http_1_0=incoming.http_1_0,
+        bodiless=incoming.method == "HEAD",
+        keep_alive=incoming.keep_alive,
         told=service.tells,
     )
     service.opened(exchange)
@@ -95,11 +88,11 @@ async def serve(
             outcome, error = "failed", defect
             response = error_response(exchange, PluginFailed("sidecar", f"{type(defect).__name__}: {defect}"))
         if response.tunnel is not None:
-            await relay(connection, exchange, response, told=service.tells)
+            await relay(side, exchange, response, told=service.tells)
         elif response.body.data is not None and not response.chunked:
             delivery.send_whole(response, response.body.data)
-            if connection.full:
-                await connection.drain()
+            if side.full:
+                await side.drain()
         else:
             await delivery.send(response)
     except (asyncio.CancelledError, ConnectionError) as left:
@@ -114,31 +107,25 @@ async def serve(
             await response.body.aclose()
         for dropped in exchange.notes.open_bodies:
             await dropped.aclose()
-        service.closed(_record(exchange, body, delivery, response, outcome, error))
+        service.closed(_record(exchange, incoming.body, delivery, response, outcome, error))
     return delivery.keep_alive
 
 
-def _exchange(
-    message: RawRequestMessage, destination: Destination, body: Body, received: float, received_ns: int
-) -> Exchange:
+def _exchange(incoming: Incoming, destination: Destination, received: float, received_ns: int) -> Exchange:
     provider, target = destination.provider, destination.target
     path, _, query = target.partition("?")
     dialect = provider.dialect
-    deadline = float("inf")
-    for name in _DEADLINES:
-        if stated := message.headers.get(name):
-            try:
-                deadline = received + float(stated)
-            except ValueError:
-                continue
-            break
+    deadline = NEVER
+    for name, value, *_ in incoming.headers.marks:
+        if name in _DEADLINES and value.replace(b".", b"", 1).isdigit():
+            deadline = received + float(value)
     return Exchange(
         id=f"{random.getrandbits(128):032x}",
-        request=Request(method=message.method, target=target, headers=Headers(message.raw_headers), body=body),
+        request=Request(method=incoming.method, target=target, headers=incoming.headers, body=incoming.body),
         candidates=(provider,),
         notes=Notes(received),
-        call=None if dialect is None else dialect.recognise(message.method, path, query),
-        socket=message.upgrade,
+        call=None if dialect is None else dialect.recognise(incoming.method, path, query),
+        socket=incoming.socket,
         door=destination.door,
         deadline=deadline,
         received_ns=received_ns,

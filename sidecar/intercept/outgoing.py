@@ -7,7 +7,6 @@ import re
 import time
 from collections import deque
 from http import HTTPStatus
-from typing import Protocol
 
 import msgspec
 
@@ -16,6 +15,7 @@ from sidecar.dialect import Phrase
 from sidecar.errors import CallError, UpstreamBroken
 from sidecar.exchange import Exchange, Response
 from sidecar.headers import Headers
+from sidecar.intercept.incoming import AgentSide
 
 #: How much of an answer's end is kept for what it says of itself.
 TAIL_BYTES = 16 * 1024
@@ -24,28 +24,6 @@ _COPY_BYTES = 16 * 1024
 _BODILESS = frozenset((204, 304))
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 _STATUS_LINES: dict[tuple[int, str], bytes] = {}
-
-
-class AgentSide(Protocol):
-    """The agent's connection, as an answer sees it."""
-
-    def write(self, *parts: bytes) -> None:
-        """
-        Raises:
-            ConnectionError: the agent has left.
-        """
-        ...
-
-    @property
-    def full(self) -> bool:
-        """Whether `drain` should be awaited before more is written."""
-        ...
-
-    async def drain(self) -> None: ...
-
-    def close_after_flush(self) -> None: ...
-
-    def reset(self) -> None: ...
 
 
 def status_line(status: int, reason: str) -> bytes:
@@ -114,9 +92,7 @@ class Delivery:
         Raises:
             ConnectionError: the agent has left.
         """
-        headers = response.headers
-        if not headers.passable:
-            headers = headers.end_to_end()
+        headers = response.headers.end_to_end()
         if self._bodiless or response.status in _BODILESS:
             self._start(response, headers.block, b"")
             return

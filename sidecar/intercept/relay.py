@@ -7,13 +7,13 @@ import time
 
 from sidecar.errors import UpstreamBroken
 from sidecar.exchange import Exchange, Response
-from sidecar.intercept.connection import AgentConnection
+from sidecar.intercept.incoming import AgentSide
 from sidecar.intercept.outgoing import own_fields, status_line
 from sidecar.intercept.splice import Splice
 from sidecar.websocket import TRAFFIC, SocketTraffic
 
 
-async def relay(connection: AgentConnection, exchange: Exchange, response: Response, *, told: bool) -> None:
+async def relay(side: AgentSide, exchange: Exchange, response: Response, *, told: bool) -> None:
     """Relay until both ends have closed.
 
     Raises:
@@ -25,8 +25,8 @@ async def relay(connection: AgentConnection, exchange: Exchange, response: Respo
     traffic = SocketTraffic()
     exchange.notes.put(TRAFFIC, traffic)
     head = status_line(response.status, response.reason) + response.headers.block
-    connection.write(head + (own_fields(exchange, response.answered_by) if told else b"") + b"\r\n")
-    transport, sent_early = connection.take_over()
+    side.write(head + (own_fields(exchange, response.answered_by) if told else b"") + b"\r\n")
+    transport, sent_early = side.take_over()
     splice = Splice(on_agent_bytes=traffic.from_agent.feed, on_provider_bytes=traffic.from_provider.feed)
     splice.provider.attach(tunnel.transport, tunnel.rest)
     splice.agent.attach(transport, sent_early)

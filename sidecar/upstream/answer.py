@@ -11,10 +11,10 @@ from typing import Protocol
 
 import httptools
 
-from sidecar.body import Body, Stream
+from sidecar.body import Stream
 from sidecar.errors import CallError, UpstreamBroken, UpstreamTimeout
 from sidecar.exchange import AttemptRecord, Timeouts, Tunnel
-from sidecar.upstream.head import ResponseHead, response_head, upgrade_head
+from sidecar.upstream.head import ResponseHead, response_head
 
 #: Unread bytes at which reading from the provider pauses.
 _HIGH_BYTES = 256 * 1024
@@ -243,7 +243,7 @@ class Answer(Stream):
         try:
             if len(block) > self._max_head_bytes:
                 raise ValueError(f"it is over {self._max_head_bytes} bytes")
-            head = upgrade_head(block) if status == 101 else response_head(block)
+            head = response_head(block)
         except ValueError as error:
             self.fail(UpstreamBroken(f"the head of the provider's answer cannot be used: {error}"))
             return False
@@ -287,10 +287,6 @@ class Answer(Stream):
     def tunnel(self, transport: asyncio.Transport | None) -> Tunnel | None:
         """What a 101 answer leaves: bytes both ways."""
         return Tunnel(transport, self.rest) if self.status == 101 and transport is not None else None
-
-    def whole(self) -> Body | None:
-        """The body in memory if it came in one piece with its head: there is no stream to read then."""
-        return Body(self.take()) if self.complete else None
 
     @property
     def connected(self) -> bool:

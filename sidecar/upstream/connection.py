@@ -65,7 +65,8 @@ class Connection(asyncio.Protocol):
         """
         assert self.transport is not None
         self._answer = answer
-        self._owner.watchdog.watch(self)
+        if self._owner.watchdog.asleep:
+            self._owner.watchdog.rouse()
         data = body.data
         if data is None:
             self.transport.write(head.data)
@@ -126,7 +127,6 @@ class Connection(asyncio.Protocol):
 
     def answered(self, *, keep: bool) -> None:
         self._answer = None
-        self._owner.watchdog.release(self)
         if self._upload is not None:  # an early answer: the provider does not want the rest
             self._upload.cancel()
             self._upload = None
@@ -141,12 +141,10 @@ class Connection(asyncio.Protocol):
 
     def upgraded(self) -> None:
         self._answer = None
-        self._owner.watchdog.release(self)
         self.pause()  # until somebody else takes over as the transport's protocol
 
     def abort(self) -> None:
         self._answer = None
-        self._owner.watchdog.release(self)
         if self._upload is not None:
             self._upload.cancel()
             self._upload = None
@@ -167,6 +165,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
+        self._owner.watchdog.watch(self)
         if address := transport.get_extra_info("peername"):
             self.peer = f"{address[0]}:{address[1]}"
 
@@ -178,6 +177,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        self._owner.watchdog.release(self)
         self.resume_writing()
         if self._answer is not None:
             self._answer.ended(exc)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -83,8 +83,16 @@ def remember_session(context: ssl.SSLContext, transport: asyncio.BaseTransport) 
         context.sessions[tls.server_hostname or ""] = tls.session
 
 
-async def dial(origin: Origin, resolver: Resolver, timeout_seconds: float) -> socket.socket:
+async def dial(
+    origin: Origin,
+    resolver: Resolver,
+    timeout_seconds: float,
+    permit: Callable[[str, str], None] | None = None,
+) -> socket.socket:
     """A connected TCP socket to *origin*; addresses are tried as RFC 8305 (happy eyeballs) says.
+
+    Args:
+        permit: raises if a host (first) must not be dialled at an address (second).
 
     Raises:
         ConnectFailed: no address took the connection.
@@ -95,6 +103,9 @@ async def dial(origin: Origin, resolver: Resolver, timeout_seconds: float) -> so
                 addresses = await resolver.resolve(origin.host, origin.port)
             except OSError as error:
                 raise ConnectFailed(f"the name {origin.host} cannot be resolved: {error}", kind="dns_error") from error
+            if permit is not None:
+                for address in addresses:
+                    permit(origin.host, address[4][0])
             return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
     except TimeoutError:
         message = f"no connection to {origin} within {timeout_seconds:g} s"

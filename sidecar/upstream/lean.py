@@ -7,8 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from sidecar.body import Body
 from sidecar.errors import ConnectFailed, UpstreamBroken
-from sidecar.exchange import Attempt, Provider, Response
+from sidecar.exchange import Attempt, AttemptRecord, Provider, Response
 from sidecar.upstream.answer import Answer
 from sidecar.upstream.connection import Connection
 from sidecar.upstream.dial import Resolver, dial, remember_session
@@ -18,6 +19,14 @@ from sidecar.watchdog import Watchdog
 logger = logging.getLogger(__name__)
 
 _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
+
+
+def _repeatable(attempt: Attempt) -> bool:
+    """Whether a call may be sent again that came to nothing because the provider closed a resting connection in the
+    moment in which we took it up: its bytes must be here, and it must do nothing but cost.
+    """
+    request = attempt.request
+    return request.body.data is not None and (request.method in _IDEMPOTENT or attempt.exchange.call is not None)
 
 
 class LeanUpstream:
@@ -77,22 +86,19 @@ class LeanUpstream:
         self._used = time.monotonic()
 
     async def send(self, attempt: Attempt) -> Response:
-        request, record = attempt.request, attempt.record
-        timeouts = attempt.provider.timeouts
+        request, record, provider = attempt.request, attempt.record, attempt.provider
+        upgrade = attempt.exchange.socket
         head = request_head(attempt, self._authority)
-        self.used()
-        # A provider may close a connection at rest at the moment in which we take it up. A call that came to nothing
-        # that way is sent again, once, if it can be: its bytes are here, and it does nothing but cost.
-        repeatable = request.body.data is not None and (
-            request.method in _IDEMPOTENT or attempt.exchange.call is not None
-        )
-        upgrade = fresh = attempt.exchange.socket  # a WebSocket never gives its connection back
+        self._used = record.started
+        # A WebSocket never gives its connection back, so it gets one of its own.
+        connection = self._resting(record) if self._idle and not upgrade else None
         while True:
-            connection = await self._acquire(attempt, fresh=fresh)
+            if connection is None:
+                connection = await self._acquire(attempt, fresh=upgrade)
             answer = Answer(
                 connection,
                 record,
-                timeouts,
+                provider.timeouts,
                 deadline=attempt.exchange.deadline,
                 max_head_bytes=self._max_head_bytes,
                 bodiless=request.method == "HEAD",
@@ -102,9 +108,9 @@ class LeanUpstream:
                 answered = await connection.request(head, request.body, answer)
                 break
             except UpstreamBroken as error:
-                if error.begun or not connection.reused or not repeatable or fresh:
+                if error.begun or not record.reused or not _repeatable(attempt):
                     raise
-                fresh = True
+                connection = await self._acquire(attempt, fresh=True)
             except asyncio.CancelledError:
                 await answer.aclose()
                 raise
@@ -112,29 +118,34 @@ class LeanUpstream:
             status=answer.status,
             headers=answered.headers,
             reason=answered.reason,
-            body=answer.whole() or answer,
-            answered_by=attempt.provider.name,
+            body=Body(answer.take()) if answer.complete else answer,
+            answered_by=provider.name,
             chunked=answered.chunked,
-            tunnel=answer.tunnel(connection.transport),
+            tunnel=answer.tunnel(connection.transport) if upgrade else None,
         )
 
     # -- the pool --------------------------------------------------------------------------------------------------
 
+    def _resting(self, record: AttemptRecord) -> Connection | None:
+        """The connection that was used last, if any is still good."""
+        while self._idle:
+            connection = self._idle.pop()
+            if self._usable(connection):
+                record.reused = True
+                record.connected = time.monotonic()
+                record.peer = connection.peer
+                return connection
+        return None
+
     async def _acquire(self, attempt: Attempt, *, fresh: bool) -> Connection:
         record = attempt.record
-        if not fresh:
-            while self._idle:
-                connection = self._idle.pop()
-                if self._usable(connection):
-                    record.reused = True
-                    record.connected = time.monotonic()
-                    record.peer = connection.peer
-                    return connection
-        record.reused = False
-        if len(self._open) + self._opening >= self._max_connections:
+        while True:
+            if not fresh and (connection := self._resting(record)) is not None:
+                return connection
+            if len(self._open) + self._opening < self._max_connections:
+                record.reused = False
+                return await self._open_new(attempt)
             await self._turn(attempt)
-            return await self._acquire(attempt, fresh=fresh)
-        return await self._open_new(attempt)
 
     async def _turn(self, attempt: Attempt) -> None:
         """Wait until a connection is free or may be opened."""

@@ -92,7 +92,7 @@ class ReferenceUpstream:
         began = time.monotonic()
         total_due = began + timeouts.total
         head = request_head(attempt, provider.origin.authority.encode("latin-1"))
-        lines = Headers.parsed(head.data.partition(b"\r\n")[2])
+        lines = Headers.from_block(head.data.partition(b"\r\n")[2])
         fields = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in lines)
         if head.chunked:
             fields.popall("Transfer-Encoding", None)  # aiohttp writes it itself, for every body of unknown length

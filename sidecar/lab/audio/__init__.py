@@ -1,0 +1,1 @@
+"""Audio as bytes: what the emulated providers take and give, encoded as asked for."""

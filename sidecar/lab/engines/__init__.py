@@ -1,0 +1,1 @@
+"""Who does the work behind the emulated providers: speaks, listens, answers."""

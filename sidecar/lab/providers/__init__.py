@@ -1,0 +1,1 @@
+"""The emulated providers, one module per family."""

@@ -1,0 +1,1 @@
+"""What OpenAI and those that speak like it have in common."""
