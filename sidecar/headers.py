@@ -152,6 +152,13 @@ class Headers:
         passing._passable, passing._length = True, length
         return passing
 
+    @classmethod
+    def passing(cls, block: bytes, length: int | None) -> Self:
+        """Take *block* as `from_block` does, knowing that it is end to end and what ``Content-Length`` says in it."""
+        headers = cls.from_block(block)
+        headers._passable, headers._length = True, length
+        return headers
+
     @property
     def stated_length(self) -> int | None:
         """What ``Content-Length`` says."""

@@ -85,21 +85,38 @@ class ResponseHead(Struct, frozen=True):
 def response_head(head: bytes) -> ResponseHead:
     """Read *head*: status line and fields with their CRLFs, without the empty line. A parser has accepted it.
 
+    Most answers have only ``Connection`` or ``Transfer-Encoding`` to be cut out, which a few searches find faster than
+    `Headers.marks` does.
+
     Raises:
         ValueError: it is framed in a way that cannot be passed on.
     """
+    lowered = head.lower()
     begin = head.find(b"\n") + 1
+    reason = head[13 : begin - 2].decode("latin-1")
     close, chunked, length = head.startswith(b"HTTP/1.0"), False, None
-    headers = Headers.from_block(head[begin:])
-    for name, value, *_ in headers.marks:
-        if name == b"content-length":
-            length = int(value)
-        elif name == b"transfer-encoding":
-            if value != b"chunked":
-                raise ValueError(f"transfer coding {value.decode('latin-1')!r} is not understood")
-            chunked = True
-        elif name == b"connection":
-            close = close or b"close" in value
-    if not head.startswith(b" 101", 8):
-        headers = headers.end_to_end()
-    return ResponseHead(head[13 : begin - 2].decode("latin-1"), headers, chunked, None if chunked else length, close)
+    pieces, rare = [head[begin:]], False
+    if (at := lowered.find(b"\ncontent-length:")) >= 0:
+        length = int(head[at + 16 : head.find(b"\r", at)])
+    if (at := lowered.find(b"\ntransfer-encoding:")) >= 0:
+        end = head.find(b"\r", at)
+        if (coding := lowered[at + 19 : end].strip(b" \t")) != b"chunked":
+            raise ValueError(f"transfer coding {coding.decode('latin-1')!r} is not understood")
+        chunked, length = True, None
+        pieces = [head[begin : at + 1], head[end + 2 :]]
+    if (at := lowered.find(b"\nconnection:")) >= 0:
+        end = head.find(b"\r", at)
+        says = lowered[at + 12 : end].strip(b" \t")
+        close = close or b"close" in says
+        rare = chunked or says not in _SAYS_NOTHING or lowered.find(b"\nconnection:", end) >= 0
+        pieces = [head[begin : at + 1], head[end + 2 :]]
+    if rare or any(name in lowered for name in _RARE):
+        headers = Headers.from_block(head[begin:])
+        if not head.startswith(b" 101", 8):
+            headers = headers.end_to_end()
+    else:
+        headers = Headers.passing(b"".join(pieces), length)
+    return ResponseHead(reason, headers, chunked, length, close)
+
+
+_RARE = (b"\nkeep-alive:", b"\ntrailer:", b"\nupgrade:", b"\nproxy-")

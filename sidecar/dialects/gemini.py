@@ -1,0 +1,89 @@
+"""Gemini, of the developer API and of Vertex AI: content, decisions, interactions, the live socket.
+
+A model that speaks is asked like one that writes; only ``responseModalities`` in the body tells them apart. So all of
+these are chat, and what was spoken shows in the usage.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import ClassVar
+
+from msgspec import Raw
+
+from sidecar.dialect import Call, Operation, Phrase
+from sidecar.dialects.family import Family, Reader
+from sidecar.dialects.fields import path_value
+from sidecar.dialects.gemini_answer import read_document
+from sidecar.dialects.gemini_chat import read_content, read_decision, read_interaction
+from sidecar.dialects.google_errors import phrase_status
+from sidecar.dialects.openai_answer import read_document as read_openai_document
+from sidecar.dialects.openai_chat import read_chat
+from sidecar.payload import Answer
+
+_LOCATED = r"(projects/[^/]+/locations/[^/]+/)?"
+_CONTENT = re.compile(
+    rf"/(v\w+)/{_LOCATED}(publishers/\w+/)?(models|tunedModels|endpoints)/([^/:]+)(?::|%3A)"
+    r"(generateContent|streamGenerateContent)"
+)
+_RESOURCE = re.compile(rf"/(v\w+)/{_LOCATED}(interactions|decisions)")
+_OPENAI = re.compile(rf"/(v\w+)/({_LOCATED}(?:endpoints/openapi|openai))/chat/completions")
+_LIVE = re.compile(
+    r"/ws/google\.(?:ai\.generativelanguage\.(v\w+)\.GenerativeService\.(BidiGenerateContent(?:Constrained)?)"
+    r"|cloud\.aiplatform\.(v\w+)\.LlmBidiService/BidiGenerateContent)"
+)
+_TEMPLATE = "projects/{project}/locations/{location}/"
+
+
+@lru_cache(maxsize=256)
+def _posted(path: str) -> Call | None:
+    if found := _CONTENT.fullmatch(path):
+        version, located, publisher, collection, model, verb = found.groups()
+        return Call(
+            operation=Operation.CHAT,
+            endpoint=verb,
+            route=f"/{version}/{_TEMPLATE if located else ''}{publisher or ''}{collection}/{{model}}:{verb}",
+            model=path_value(model),
+            stream=verb == "streamGenerateContent",
+        )
+    if found := _RESOURCE.fullmatch(path):
+        version, located, endpoint = found.groups()
+        route = f"/{version}/{_TEMPLATE if located else ''}{endpoint}"
+        return Call(operation=Operation.CHAT, endpoint=endpoint, route=route)
+    if found := _OPENAI.fullmatch(path):
+        below = _TEMPLATE + "endpoints/openapi" if found[3] else found[2]
+        return Call(
+            operation=Operation.CHAT, endpoint="chat.completions", route=f"/{found[1]}/{below}/chat/completions"
+        )
+    return None
+
+
+class Gemini(Family):
+    name: ClassVar[str] = "gemini"
+    system: ClassVar[str] = "gcp.gemini"
+    credential_header: ClassVar[str] = "x-goog-api-key"
+    credential_format: ClassVar[str] = "{}"
+    readers: ClassVar[Mapping[str, Reader]] = {
+        "generateContent": read_content,
+        "streamGenerateContent": read_content,
+        "decisions": read_decision,
+        "interactions": read_interaction,
+        "chat.completions": read_chat,
+    }
+    answer_members: ClassVar[tuple[str, ...]] = ("usageMetadata", "usage")
+
+    def recognise(self, method: str, path: str, query: str) -> Call | None:
+        if method == "POST":
+            return _posted(path)
+        if method != "GET" or _LIVE.fullmatch(path) is None:
+            return None
+        return Call(operation=Operation.REALTIME, endpoint="live", route=path, socket=True)
+
+    def answer_of(self, call: Call, document: bytes | Raw) -> Answer:
+        return read_openai_document(document) if call.endpoint == "chat.completions" else read_document(document)
+
+    def phrase_error(self, status: int, kind: str, message: str) -> Phrase:
+        return phrase_status(status, kind, message)
+
+
+DIALECT = Gemini()
