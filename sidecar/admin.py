@@ -22,6 +22,10 @@ class Administered(Protocol):
         """What readiness consists of; never the state of a provider, since a pod's own readiness hangs on it."""
         ...
 
+    def account(self) -> None:
+        """See to it that every call that has ended is in the journal."""
+        ...
+
     def metrics_text(self) -> str: ...
 
     def status(self) -> dict[str, Any]:
@@ -67,10 +71,12 @@ def admin_application(administered: Administered) -> web.Application:
             last = max(0, int(request.query.get("last", "50")))
         except ValueError:
             return _json({"error": "last wants a number"}, 400)
+        administered.account()
         return _json([tell(record) for record in administered.journal.last(last)])
 
     async def call(request: web.Request) -> web.Response:
         prefix = request.match_info["id"]
+        administered.account()
         found = administered.journal.find(prefix)
         if not found:
             return _json({"error": f"no call {prefix} among the last ones"}, 404)

@@ -115,7 +115,11 @@ class Application:
             "accepting": not self._stopping,
         }
 
+    def account(self) -> None:
+        self.service.account()
+
     def metrics_text(self) -> str:
+        self.account()
         return self.metrics.render(self.service.samples())
 
     def status(self) -> dict[str, Any]:

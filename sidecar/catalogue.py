@@ -67,7 +67,7 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     ("assemblyai-streaming", "assemblyai", "https://streaming.assemblyai.com", "streaming.eu.assemblyai.com"),
     ("assemblyai-tts", "assemblyai", "https://tts.us.assemblyai.com", "tts.eu.assemblyai.com"),
     ("assemblyai-dictation", "assemblyai", "https://dictation.assemblyai.com", ""),
-    ("assemblyai-llm", "openai", "https://llm-gateway.assemblyai.com", "llm-gateway.eu.assemblyai.com"),
+    ("assemblyai-llm", "assemblyai", "https://llm-gateway.assemblyai.com", "llm-gateway.eu.assemblyai.com"),
     # speak OpenAI's dialect; the paths are what stands before /v1 there
     ("openrouter", "openai", "https://openrouter.ai/api", ""),
     ("together", "openai", "https://api.together.xyz", "api.together.ai"),

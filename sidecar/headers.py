@@ -7,7 +7,7 @@ lines that matter to a proxy are found by one search of the block, and everythin
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, Self
+from typing import Any, Final, Self
 
 Field = tuple[bytes, bytes]
 #: A line that matters: name and value in lower case, and where in the block line and value begin and the line ends.
@@ -36,10 +36,24 @@ _MATTERS = re.compile(
 )
 
 
+class Template:
+    """What can be remembered of a head that comes again and again on a connection, with no change but in its length.
+
+    ``route`` is where such requests go (`sidecar.intercept.calls`), ``rendered`` what they look like on their way there
+    (`sidecar.upstream.head`). It lives as long as the connection and holds credentials, as every head does.
+    """
+
+    __slots__ = ("rendered", "route")
+
+    def __init__(self) -> None:
+        self.route: tuple[object, Any] | None = None
+        self.rendered: dict[object, tuple[bytes, bytes, bool]] = {}
+
+
 class Headers:
     """An immutable list of header fields. Names are matched without regard to case; text is latin-1 as on the wire."""
 
-    __slots__ = ("_block", "_fields", "_first", "_length", "_marks", "_passable")
+    __slots__ = ("_block", "_fields", "_first", "_length", "_marks", "_passable", "template")
 
     def __init__(self, fields: Iterable[Field] = ()) -> None:
         self._fields: tuple[Field, ...] | None = tuple(fields)
@@ -48,13 +62,14 @@ class Headers:
         self._first: dict[bytes, bytes] | None = None
         self._passable = False
         self._length: int | None = None
+        self.template: Template | None = None
 
     @classmethod
     def from_block(cls, block: bytes) -> Self:
         """Take *block*, lines ending in CRLF that an HTTP parser has accepted, without reading it."""
         headers = cls.__new__(cls)
         headers._block = block
-        headers._fields = headers._first = headers._marks = headers._length = None
+        headers._fields = headers._first = headers._marks = headers._length = headers.template = None
         headers._passable = False
         return headers
 

@@ -208,6 +208,11 @@ class Journal:
         self._bytes = 0
         self._followers: set[asyncio.Queue[Record | None]] = set()
 
+    @property
+    def followed(self) -> bool:
+        """Whether anybody waits for the next call."""
+        return bool(self._followers)
+
     def add(self, record: Record) -> None:
         for queue in self._followers:
             if queue.full():  # a follower that does not keep up misses the oldest

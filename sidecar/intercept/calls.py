@@ -8,16 +8,18 @@ import logging
 import random
 import time
 from collections.abc import Awaitable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sidecar.body import Body
+from sidecar.dialect import Call
 from sidecar.errors import CallError, PluginFailed
-from sidecar.exchange import Exchange, Notes, Record, Request, Response
+from sidecar.exchange import Exchange, Notes, Provider, Record, Request, Response
 from sidecar.headers import Headers
+from sidecar.intercept.flow import Flow
 from sidecar.intercept.incoming import AgentSide, Incoming, UploadBody
 from sidecar.intercept.outgoing import Delivery, error_response, refusal
 from sidecar.intercept.relay import relay
-from sidecar.routing import Destination, Routes
+from sidecar.routing import Routes
 from sidecar.watchdog import NEVER
 from sidecar.websocket import TRAFFIC
 
@@ -58,13 +60,29 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
         ConnectionError, asyncio.CancelledError: the agent has left; the call at the provider has been ended.
     """
     received, received_ns = time.monotonic(), time.time_ns()
-    try:
-        destination = service.routes.destination(side.flow, incoming.target)
-    except CallError as refused:
-        service.rejected(refused)
-        side.write(refusal(refused.status, refused.kind, str(refused)))
-        return False
-    exchange = _exchange(incoming, destination, received, received_ns)
+    template = incoming.headers.template
+    if template is not None and template.route is not None and template.route[0] is service:
+        route: _Route = template.route[1]
+    else:
+        try:
+            route = _routed(service, side.flow, incoming)
+        except CallError as refused:
+            service.rejected(refused)
+            side.write(refusal(refused.status, refused.kind, str(refused)))
+            return False
+        if template is not None:
+            template.route = (service, route)
+    exchange = Exchange(
+        id=f"{random.getrandbits(128):032x}",
+        request=Request(method=incoming.method, target=route.target, headers=incoming.headers, body=incoming.body),
+        candidates=route.candidates,
+        notes=Notes(received),
+        call=route.call,
+        socket=incoming.socket,
+        door=route.door,
+        deadline=received + route.patience_seconds,
+        received_ns=received_ns,
+    )
     delivery = Delivery(
         side,
         exchange,
@@ -111,25 +129,31 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
     return delivery.keep_alive
 
 
-def _exchange(incoming: Incoming, destination: Destination, received: float, received_ns: int) -> Exchange:
+class _Route(NamedTuple):
+    """What the head of a request decides."""
+
+    candidates: tuple[Provider, ...]
+    target: str
+    call: Call | None
+    door: str
+    patience_seconds: float
+    """How long the agent waits for an answer."""
+
+
+def _routed(service: Service, flow: Flow, incoming: Incoming) -> _Route:
+    """
+    Raises:
+        NoRoute, Forbidden: there is nowhere to go.
+    """
+    destination = service.routes.destination(flow, incoming.target)
     provider, target = destination.provider, destination.target
     path, _, query = target.partition("?")
-    dialect = provider.dialect
-    deadline = NEVER
+    call = None if provider.dialect is None else provider.dialect.recognise(incoming.method, path, query)
+    patience = NEVER
     for name, value, *_ in incoming.headers.marks:
         if name in _DEADLINES and value.replace(b".", b"", 1).isdigit():
-            deadline = received + float(value)
-    return Exchange(
-        id=f"{random.getrandbits(128):032x}",
-        request=Request(method=incoming.method, target=target, headers=incoming.headers, body=incoming.body),
-        candidates=(provider,),
-        notes=Notes(received),
-        call=None if dialect is None else dialect.recognise(incoming.method, path, query),
-        socket=incoming.socket,
-        door=destination.door,
-        deadline=deadline,
-        received_ns=received_ns,
-    )
+            patience = float(value)
+    return _Route((provider,), target, call, destination.door, patience)
 
 
 def _record(

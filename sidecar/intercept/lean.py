@@ -7,6 +7,7 @@ byte; the head is kept as it came.
 
 import asyncio
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ import httptools
 from msgspec.structs import replace
 
 from sidecar.body import EMPTY, Body
-from sidecar.headers import Headers
+from sidecar.headers import Headers, Template
 from sidecar.intercept.flow import Flow
 from sidecar.intercept.incoming import (
     CONTINUE,
@@ -53,6 +54,9 @@ class Keeper(Protocol):
 
     @property
     def max_head_bytes(self) -> int: ...
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
 
     def connection_opened(self, connection: "AgentConnection") -> None: ...
 
@@ -98,7 +102,7 @@ class _Message:
                 return b""
             if self.error is not None:
                 raise self.error
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self.connection.loop.create_future()
             try:
                 await self._waiter
             finally:
@@ -106,6 +110,45 @@ class _Message:
         data = self.take()
         self.connection.read_on()
         return data
+
+
+class _Prior:
+    """The head of a request, to know it again: agents send the same one with every call, but for ``Content-Length``.
+
+    What was found valid is so again with other digits in that place, and nothing of it needs to be looked at anew.
+    """
+
+    __slots__ = ("_after", "_before", "length", "line_end", "method", "target", "template")
+
+    def __init__(
+        self, before: bytes, after: bytes, line_end: int, method: str, target: str, template: Template
+    ) -> None:
+        self._before = before
+        self._after = after
+        self.line_end = line_end
+        self.method = method
+        self.target = target
+        self.template = template
+        self.length = 0
+
+    def end(self, data: bytes) -> int:
+        """Where the head's last line ends if *data* begins with this head, else 0; ``length`` is then the new one."""
+        before, after = self._before, self._after
+        if not data.startswith(before):
+            return 0
+        at = len(before)
+        if len(after) == 2:  # a request without a body
+            self.length = 0
+            return at - 2 if data.startswith(b"\r\n", at) else 0
+        stop = data.find(b"\r", at, at + 8)
+        digits = data[at:stop]
+        if stop < 0 or not digits.isdigit() or not data.startswith(after, stop):
+            return 0
+        self.length = int(digits)
+        return stop + len(after) - 4 if self.length <= SMALL_BYTES else 0
+
+
+_LENGTH = re.compile(rb"\n[Cc]ontent-[Ll]ength: ([0-9]+)\r")
 
 
 class AgentConnection(asyncio.Protocol):
@@ -117,6 +160,7 @@ class AgentConnection(asyncio.Protocol):
 
     def __init__(self, keeper: Keeper, flow: Flow, serve: Serve) -> None:
         self.flow = flow
+        self.loop = keeper.loop
         self.due = NEVER
         self.requests = 0
         self._keeper = keeper
@@ -125,6 +169,7 @@ class AgentConnection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._parser: httptools.HttpRequestParser | None = None
         self._headed = False
+        self._prior: _Prior | None = None
         self._begun = b""
         """The bytes of a head that is not whole yet; the parser has seen them."""
         self._message: _Message | None = None
@@ -180,7 +225,7 @@ class AgentConnection(asyncio.Protocol):
         self.due = time.monotonic() + _REST_SECONDS
         self._keeper.patience.watch(self)
         self._keeper.connection_opened(self)
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = self.loop.create_task(self._run())
         self._task.add_done_callback(self._ended)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -193,7 +238,7 @@ class AgentConnection(asyncio.Protocol):
         return False
 
     def pause_writing(self) -> None:
-        self._writable = asyncio.get_running_loop().create_future()
+        self._writable = self.loop.create_future()
 
     def resume_writing(self) -> None:
         writable, self._writable = self._writable, None
@@ -235,7 +280,7 @@ class AgentConnection(asyncio.Protocol):
                 if not self._ready:
                     if self._last:
                         break
-                    self._waiter = asyncio.get_running_loop().create_future()
+                    self._waiter = self.loop.create_future()
                     try:
                         await self._waiter
                     finally:
@@ -307,8 +352,10 @@ class AgentConnection(asyncio.Protocol):
 
     def _take_head(self, data: bytes) -> bytes:
         """Take the head of a request out of *data*; what follows it."""
-        begun = self._begun
+        begun, prior = self._begun, self._prior
         if not begun:
+            if prior is not None and (end := prior.end(data)):
+                return self._again(prior, data, end)
             data = data.lstrip(b"\r\n")  # some clients end a body with a line break too many
             if not data:
                 return b""
@@ -341,10 +388,10 @@ class AgentConnection(asyncio.Protocol):
         method, target, version = head[:line_end].decode("latin-1").split(" ")
         headers = Headers.from_block(head[line_end + 2 :])
         keep_alive = version == "HTTP/1.1"
-        length, chunked, invited, upgrade, socket = 0, False, False, False, False
+        length, measured, chunked, invited, upgrade, socket = 0, False, False, False, False, False
         for name, value, *_ in headers.marks:
             if name == b"content-length":
-                length = int(value)
+                length, measured = int(value), True
             elif name == b"connection":
                 keep_alive = keep_alive and b"close" not in value
                 upgrade = upgrade or b"upgrade" in value
@@ -362,6 +409,8 @@ class AgentConnection(asyncio.Protocol):
         parser, self._parser = self._parser, None
         self._last = not keep_alive or (socket and upgrade)
         http_1_0 = version == "HTTP/1.0"
+        if not chunked and length <= SMALL_BYTES and not invited:
+            self._remember(head, line_end, method, target, headers, measured=measured)
         if not chunked and length <= len(rest) and length <= SMALL_BYTES:
             body = Body(rest[:length]) if length else EMPTY
             self._put(Incoming(method, target, headers, body, http_1_0, keep_alive, socket and upgrade))
@@ -376,6 +425,32 @@ class AgentConnection(asyncio.Protocol):
         else:
             message.held = incoming
         self._message = message
+        return rest
+
+    def _remember(
+        self, head: bytes, line_end: int, method: str, target: str, headers: Headers, *, measured: bool
+    ) -> None:
+        """Keep *head*, to know it again. *measured*: it states a length."""
+        self._prior = None
+        length = _LENGTH.search(head)
+        if not self._last and measured == (length is not None):
+            headers.template = Template()
+            cut = length.span(1) if length is not None else (len(head), len(head))
+            self._prior = _Prior(head[: cut[0]], head[cut[1] :] + b"\r\n", line_end, method, target, headers.template)
+
+    def _again(self, prior: "_Prior", data: bytes, end: int) -> bytes:
+        """The head that ends at *end* is that of the request before, but for its length; what follows its body."""
+        self.requests += 1
+        length = prior.length
+        headers = Headers.from_block(data[prior.line_end + 2 : end + 2])
+        headers.template = prior.template
+        rest = data[end + 4 :]
+        if length <= len(rest):
+            body = Body(rest if length == len(rest) else rest[:length]) if length else EMPTY
+            self._put(Incoming(prior.method, prior.target, headers, body))
+            return rest[length:]
+        message = self._message = _Message(self, length)
+        message.held = Incoming(prior.method, prior.target, headers, EMPTY)
         return rest
 
     def _take_body(self, message: _Message, data: bytes) -> bytes:

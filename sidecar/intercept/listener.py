@@ -28,7 +28,7 @@ class Listener:
         self._application = application
         self._sock = sock
         self._flow = flow
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._greeting = Greeting(application, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[AgentConnection] = set()
@@ -53,12 +53,12 @@ class Listener:
     def _resume(self) -> None:
         if not self._accepting and self._sock.fileno() >= 0:
             self._accepting = True
-            self._loop.add_reader(self._sock, self._accept)
+            self.loop.add_reader(self._sock, self._accept)
 
     def _pause(self) -> None:
         if self._accepting:
             self._accepting = False
-            self._loop.remove_reader(self._sock)
+            self.loop.remove_reader(self._sock)
 
     def _accept(self) -> None:
         for _ in range(_AT_A_TIME):
@@ -71,10 +71,10 @@ class Listener:
                     raise
                 logger.error("cannot accept connections: %s; trying again in 0.1 s", error.strerror)
                 self._pause()
-                self._loop.call_later(0.1, self._resume)
+                self.loop.call_later(0.1, self._resume)
                 return
             sock.setblocking(False)
-            task = self._loop.create_task(self._greet(sock))
+            task = self.loop.create_task(self._greet(sock))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             self._open += 1

@@ -193,20 +193,27 @@ def _is_audio(headers: Headers) -> bool:
 
 def own_fields(exchange: Exchange, answered_by: str) -> bytes:
     """What we tell the agent: who answered, after how many attempts, and where the time went (in ms)."""
-    notes = exchange.notes
-    total = notes.since() * 1000
-    attempts = notes.attempts
-    timing = f"sidecar;dur={total:.2f}"
+    notes, now = exchange.notes, time.monotonic()
+    own, attempts, upstream = now - notes.received, notes.attempts, 0.0
     if attempts:
         last = attempts[-1]
-        upstream = ((last.first_byte or time.monotonic()) - last.started) * 1000
-        timing = f"upstream;dur={upstream:.2f}, sidecar;dur={max(total - upstream, 0):.2f}"
-    return (
-        f"x-sidecar-request-id: {exchange.id}\r\n"
-        f"x-sidecar-provider: {answered_by or exchange.provider.name}\r\n"
-        f"x-sidecar-attempts: {len(attempts)}\r\n"
-        f"Server-Timing: {timing}\r\n"
-    ).encode("latin-1")
+        upstream = (last.first_byte or now) - last.started
+        own -= upstream
+    return _OWN_FIELDS % (
+        exchange.id.encode(),
+        (answered_by or exchange.provider.name).encode("latin-1"),
+        len(attempts),
+        upstream * 1000,
+        own * 1000,
+    )
+
+
+_OWN_FIELDS = (
+    b"x-sidecar-request-id: %b\r\n"
+    b"x-sidecar-provider: %b\r\n"
+    b"x-sidecar-attempts: %d\r\n"
+    b"Server-Timing: upstream;dur=%.2f, sidecar;dur=%.2f\r\n"
+)
 
 
 def error_response(exchange: Exchange, error: CallError) -> Response:

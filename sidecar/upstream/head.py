@@ -1,6 +1,7 @@
 """The heads of messages to and from a provider, as bytes. No I/O."""
 
-from msgspec import Struct
+import re
+from typing import NamedTuple
 
 from sidecar.exchange import Attempt
 from sidecar.headers import HOP_BY_HOP, Headers
@@ -8,12 +9,16 @@ from sidecar.headers import HOP_BY_HOP, Headers
 _SAYS_NOTHING = frozenset((b"keep-alive", b"close", b""))
 
 
-class RequestHead(Struct, frozen=True):
+class RequestHead(NamedTuple):
     data: bytes
     chunked: bool
     """Whether the body goes out in chunks."""
     length: int
     """Bytes of the body where it does not."""
+
+
+#: What ends here: the fields of the agent's hop, and any repetition of what may stand once.
+_CUT = HOP_BY_HOP | {b"expect", b"host", b"content-length"}
 
 
 def request_head(attempt: Attempt, authority: bytes) -> RequestHead:
@@ -23,23 +28,49 @@ def request_head(attempt: Attempt, authority: bytes) -> RequestHead:
     so that a layer cannot make the two differ.
     """
     request, provider = attempt.request, attempt.provider
+    template = request.headers.template
+    if template is None:
+        before, after, chunked = _rendered(attempt, authority)
+    else:
+        key = (provider, request.method, request.target)
+        rendered = template.rendered.get(key)
+        if rendered is None:
+            if len(template.rendered) >= _REMEMBERED:
+                template.rendered.clear()
+            rendered = template.rendered[key] = _rendered(attempt, authority)
+        before, after, chunked = rendered
+    if chunked or not after:
+        return RequestHead(before + after, chunked, 0)
+    length = request.body.length
+    if length is None:
+        length = request.headers.stated_length or 0
+    return RequestHead(b"%b%d%b" % (before, length, after), False, length)
+
+
+_REMEMBERED = 8
+
+
+def _rendered(attempt: Attempt, authority: bytes) -> tuple[bytes, bytes, bool]:
+    """A head in two pieces, between which the length of the body stands; and whether it goes out in chunks instead.
+
+    A request that has neither is one piece.
+    """
+    request, provider = attempt.request, attempt.provider
     headers, socket = request.headers, attempt.exchange.socket
     if provider.credential is not None and provider.dialect is not None:
         credential = provider.dialect.credential_format.format(provider.credential.reveal)
         headers = headers.with_field(provider.dialect.credential_header, credential)
-    block, body_length = headers.block, request.body.length
-    length, chunked, hosted, at = -1, False, False, 0
+    block, before = headers.block, b""
+    measured, chunked, hosted, at = False, False, False, 0
     pieces = [f"{request.method} {provider.path}{request.target} HTTP/1.1\r\n".encode("latin-1")]
     for name, value, start, value_start, end in headers.marks:
         if name == b"host" and not hosted:
             hosted = True
             pieces += (block[at:value_start], authority, b"\r\n")
-        elif name == b"content-length" and length < 0:
-            length = int(value)
-            if body_length is None or body_length == length:
-                continue
-            length = body_length
-            pieces += (block[at:value_start], b"%d\r\n" % length)
+        elif name == b"content-length" and not measured:
+            measured = True
+            before = b"".join((*pieces, block[at:value_start]))
+            pieces = [b"\r\n"]
         elif name == b"transfer-encoding" and not chunked:
             chunked = True
             if value == b"chunked":
@@ -47,7 +78,7 @@ def request_head(attempt: Attempt, authority: bytes) -> RequestHead:
             pieces += (block[at:value_start], b"chunked\r\n")
         elif name == b"connection" and not socket and value not in _SAYS_NOTHING:
             plain = attempt.with_request(request.with_headers(request.headers.end_to_end()))
-            return request_head(plain, authority)
+            return _rendered(plain, authority)
         elif name in _CUT and not (socket and name in (b"connection", b"upgrade")):
             pieces.append(block[at:start])
         else:
@@ -55,23 +86,22 @@ def request_head(attempt: Attempt, authority: bytes) -> RequestHead:
         at = end
     pieces.append(block[at:])
     if not hosted:
-        pieces.insert(1, b"Host: %b\r\n" % authority)
-    if length < 0 and not chunked:
-        if body_length:
-            length = body_length
-            pieces.append(b"Content-Length: %d\r\n" % length)
-        elif body_length is None:
+        line, rest = (before or b"".join(pieces)).split(b"\r\n", 1)
+        whole = b"%b\r\nHost: %b\r\n%b" % (line, authority, rest)
+        before, pieces = (whole, pieces) if before else (before, [whole])
+    if not measured and not chunked:
+        length = request.body.length
+        if length:
+            before, pieces = b"".join((*pieces, b"Content-Length: ")), [b"\r\n"]
+        elif length is None:
             chunked = True
             pieces.append(b"Transfer-Encoding: chunked\r\n")
     pieces.append(b"\r\n")
-    return RequestHead(b"".join(pieces), chunked, length if length > 0 else 0)
+    after = b"".join(pieces)
+    return (before, after, chunked) if before else (after, b"", chunked)
 
 
-#: What ends here: the fields of the agent's hop, and any repetition of what may stand once.
-_CUT = HOP_BY_HOP | {b"expect", b"host", b"content-length"}
-
-
-class ResponseHead(Struct, frozen=True):
+class ResponseHead(NamedTuple):
     reason: str
     headers: Headers
     """End-to-end fields only, unless it is a 101."""
@@ -80,6 +110,10 @@ class ResponseHead(Struct, frozen=True):
     """None for chunked bodies and for those that end with the connection."""
     close: bool
     """Whether the provider says that it will close the connection."""
+
+
+#: What is rarely there to be cut out of an answer's head.
+_RARE = re.compile(rb"\n(?:keep-alive|trailer|upgrade|proxy-(?:authenticate|connection)):")
 
 
 def response_head(head: bytes) -> ResponseHead:
@@ -93,9 +127,9 @@ def response_head(head: bytes) -> ResponseHead:
     """
     lowered = head.lower()
     begin = head.find(b"\n") + 1
-    reason = head[13 : begin - 2].decode("latin-1")
+    reason = "OK" if head.startswith(b" 200 OK\r", 8) else head[13 : begin - 2].decode("latin-1")
     close, chunked, length = head.startswith(b"HTTP/1.0"), False, None
-    pieces, rare = [head[begin:]], False
+    block, rare = b"", False
     if (at := lowered.find(b"\ncontent-length:")) >= 0:
         length = int(head[at + 16 : head.find(b"\r", at)])
     if (at := lowered.find(b"\ntransfer-encoding:")) >= 0:
@@ -103,20 +137,17 @@ def response_head(head: bytes) -> ResponseHead:
         if (coding := lowered[at + 19 : end].strip(b" \t")) != b"chunked":
             raise ValueError(f"transfer coding {coding.decode('latin-1')!r} is not understood")
         chunked, length = True, None
-        pieces = [head[begin : at + 1], head[end + 2 :]]
+        block = head[begin : at + 1] + head[end + 2 :]
     if (at := lowered.find(b"\nconnection:")) >= 0:
         end = head.find(b"\r", at)
         says = lowered[at + 12 : end].strip(b" \t")
         close = close or b"close" in says
         rare = chunked or says not in _SAYS_NOTHING or lowered.find(b"\nconnection:", end) >= 0
-        pieces = [head[begin : at + 1], head[end + 2 :]]
-    if rare or any(name in lowered for name in _RARE):
+        block = head[begin : at + 1] + head[end + 2 :]
+    if rare or _RARE.search(lowered):
         headers = Headers.from_block(head[begin:])
         if not head.startswith(b" 101", 8):
             headers = headers.end_to_end()
     else:
-        headers = Headers.passing(b"".join(pieces), length)
+        headers = Headers.passing(block or head[begin:], length)
     return ResponseHead(reason, headers, chunked, length, close)
-
-
-_RARE = (b"\nkeep-alive:", b"\ntrailer:", b"\nupgrade:", b"\nproxy-")

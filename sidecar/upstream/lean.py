@@ -52,6 +52,7 @@ class LeanUpstream:
         max_head_bytes: int = 65536,
     ) -> None:
         self.watchdog = watchdog
+        self.loop = asyncio.get_running_loop()
         self._provider = provider
         self._authority = provider.origin.authority.encode("latin-1")
         self._resolver = resolver
@@ -59,7 +60,7 @@ class LeanUpstream:
         self._idle_seconds = idle_seconds
         self._keep_warm = keep_warm
         self._max_connections = max_connections
-        self._max_head_bytes = max_head_bytes
+        self.max_head_bytes = max_head_bytes
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._opening = 0
@@ -99,13 +100,12 @@ class LeanUpstream:
                 connection,
                 record,
                 provider.timeouts,
-                deadline=attempt.exchange.deadline,
-                max_head_bytes=self._max_head_bytes,
+                attempt.exchange.deadline,
                 bodiless=request.method == "HEAD",
                 upgrade=upgrade,
             )
             try:
-                answered = await connection.request(head, request.body, answer)
+                await connection.request(head, request.body, answer)
                 break
             except UpstreamBroken as error:
                 if error.begun or not record.reused or not _repeatable(attempt):
@@ -116,11 +116,11 @@ class LeanUpstream:
                 raise
         return Response(
             status=answer.status,
-            headers=answered.headers,
-            reason=answered.reason,
+            headers=answer.headers,
+            reason=answer.reason,
             body=Body(answer.take()) if answer.complete else answer,
             answered_by=provider.name,
-            chunked=answered.chunked,
+            chunked=answer.chunked,
             tunnel=answer.tunnel(connection.transport) if upgrade else None,
         )
 
@@ -149,7 +149,7 @@ class LeanUpstream:
 
     async def _turn(self, attempt: Attempt) -> None:
         """Wait until a connection is free or may be opened."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[None] = self.loop.create_future()
         self._waiting.append(waiter)
         try:
             async with asyncio.timeout(attempt.provider.timeouts.connect):
@@ -181,7 +181,7 @@ class LeanUpstream:
             context = None if self._context is None else self._context()
             host = provider.origin.host
             try:
-                await asyncio.get_running_loop().create_connection(
+                await self.loop.create_connection(
                     lambda: connection,
                     sock=sock,
                     ssl=context,
@@ -227,7 +227,6 @@ class LeanUpstream:
         if self._closed:
             connection.close()
             return
-        connection.idle_since = time.monotonic()
         if self._context is not None and not connection.reused and connection.transport is not None:
             remember_session(self._context(), connection.transport)
         self._idle.append(connection)
@@ -258,7 +257,7 @@ class LeanUpstream:
         """The provider closed a resting connection: open the next one, unless the agent has not called for long."""
         in_use = time.monotonic() - self._used < max(self._idle_seconds, 300)
         if self._keep_warm and in_use and not self._closed and (self._warming is None or self._warming.done()):
-            self._warming = asyncio.get_running_loop().create_task(self.warm())
+            self._warming = self.loop.create_task(self.warm())
 
     def retire(self) -> None:
         """Close what rests, and everything else as soon as it is done."""
@@ -275,5 +274,5 @@ class LeanUpstream:
         for connection in list(self._open):
             connection.abort()
         if self._open:  # a transport is closed only when the loop has come round to it
-            self._emptied = asyncio.get_running_loop().create_future()
+            self._emptied = self.loop.create_future()
             await asyncio.wait((self._emptied,), timeout=1.0)
