@@ -76,6 +76,10 @@ class Application:
         return self._service
 
     @property
+    def server(self) -> str:
+        return self.settings.listen.server
+
+    @property
     def max_connections(self) -> int:
         return self.settings.listen.limits.connections
 

@@ -36,8 +36,14 @@ class Loaded(Struct, frozen=True, eq=False):
 
     label: str
     plugin: Any
-    operations: frozenset[Operation]
+    operations: Sequence[Operation] | None
+    """What it stands around and is told of. None: it stands around all but passthrough, and is told of all."""
     guard: Guard
+
+    def stands_around(self, operation: Operation, *, socket: bool) -> bool:
+        if socket and not self.sockets:
+            return False
+        return operation != Operation.PASSTHROUGH if self.operations is None else operation in self.operations
 
     @property
     def sockets(self) -> bool:
@@ -140,11 +146,7 @@ class Host:
 
     def standing_around(self, hook: str, operation: Operation, *, socket: bool) -> tuple[Loaded, ...]:
         """The plugins whose layer of *hook* a call of *operation* passes, outermost first."""
-        return tuple(
-            loaded
-            for loaded, _ in self._hooks[hook]
-            if operation in loaded.operations and (loaded.sockets or not socket)
-        )
+        return tuple(loaded for loaded, _ in self._hooks[hook] if loaded.stands_around(operation, socket=socket))
 
     def exchange_stack(self, innermost: Handler[Exchange], operation: Operation, *, socket: bool) -> Handler[Exchange]:
         standing = self.standing_around("around_exchange", operation, socket=socket)
@@ -159,7 +161,7 @@ class Host:
     def exchange_closed(self, record: Record) -> None:
         """Tell every plugin; one that fails harms nobody else."""
         for loaded, function in self._closed:
-            if record.exchange.operation not in loaded.operations and not loaded.sockets:
+            if loaded.operations is not None and record.exchange.operation not in loaded.operations:
                 continue
             try:
                 function(record)

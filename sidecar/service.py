@@ -69,7 +69,7 @@ def plugins(configuration: Configuration, watchdog: Watchdog) -> tuple[Loaded, .
                 quarantine_after=settings.quarantine.after,
                 quarantine_seconds=settings.quarantine.lasting,
             )
-            loaded.append(Loaded(settings.label, plugin, frozenset(settings.operations), guard))
+            loaded.append(Loaded(settings.label, plugin, settings.operations, guard))
     if problems:
         raise InvalidConfiguration(tuple(problems))
     return tuple(loaded)

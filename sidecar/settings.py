@@ -48,11 +48,15 @@ class Listen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "with the credentials configured here."
         ),
     ] = False
+    server: Annotated[
+        ClientName,
+        Meta(description="By what HTTP is served. lean: the server of this project. aiohttp: the reference, slower."),
+    ] = "lean"
     limits: Annotated[Limits, Meta(description="How much the agent may ask for at once.")] = Limits()
 
 
 class Admin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the sidecar command, the dashboard and metrics ask."""
+    """Where the sidecar command asks."""
 
     address: Annotated[Address, Meta(description="Loopback only: what is asked here may show prompts and answers.")] = (
         Address("127.0.0.1:15088")
@@ -60,10 +64,11 @@ class Admin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Probes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where Kubernetes asks whether this process is alive and ready."""
+    """Where Kubernetes asks whether this process is alive and ready, and Prometheus for its metrics."""
 
     address: Annotated[
-        Address | None, Meta(description="Answers /livez, /readyz and /startupz and nothing else. null: no probes.")
+        Address | None,
+        Meta(description="Answers /livez, /readyz, /startupz and /metrics and nothing else. null: none of them."),
     ] = Address("0.0.0.0:15089")
 
 
@@ -233,8 +238,8 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(description="With what. lean: the pooled client of this project. aiohttp: the reference, slower."),
     ] = "lean"
     max_connections: Annotated[
-        int, Meta(ge=1, le=10000, description="Connections per provider; further calls wait for one.")
-    ] = 100
+        int, Meta(ge=1, le=65536, description="Connections per provider; further calls wait for one.")
+    ] = 1024
     idle_timeout: Annotated[Duration, Meta(description="How long an unused connection is kept.")] = Duration("2m")
     dns_ttl: Annotated[
         Duration, Meta(description="How long a looked-up address is used before it is looked up again.")
@@ -261,8 +266,12 @@ class PluginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Name | None, Meta(description="What it is called here, needed where one plugin is used twice. null: as in use.")
     ] = None
     operations: Annotated[
-        tuple[Operation, ...], Meta(min_length=1, description="The kinds of calls that it stands around.")
-    ] = (Operation.STT, Operation.TTS, Operation.CHAT, Operation.REALTIME)
+        tuple[Operation, ...] | None,
+        Meta(
+            description="The kinds of calls that it stands around, or is told of. null: its layers stand around all "
+            "but passthrough, and it is told of all."
+        ),
+    ] = None
     on_fault: Annotated[
         Literal["bypass", "fail"],
         Meta(
@@ -321,8 +330,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything."""
 
     listen: Annotated[Listen, Meta(description="Where the agent's calls come in.")] = Listen()
-    admin: Annotated[Admin, Meta(description="Where the sidecar command, the dashboard and metrics ask.")] = Admin()
-    probes: Annotated[Probes, Meta(description="Where Kubernetes asks whether we are alive and ready.")] = Probes()
+    admin: Annotated[Admin, Meta(description="Where the sidecar command asks.")] = Admin()
+    probes: Annotated[
+        Probes, Meta(description="Where Kubernetes asks whether we are alive and ready, and Prometheus for metrics.")
+    ] = Probes()
     catalogue: Annotated[
         bool, Meta(description="Whether the built-in providers are there. false: only those under providers.")
     ] = True

@@ -19,6 +19,7 @@ import socket
 import ssl
 import struct
 import time
+from collections.abc import Awaitable
 from typing import Protocol
 
 from sidecar.errors import CallError, Forbidden
@@ -28,9 +29,11 @@ from sidecar.intercept.calls import Service, serve
 from sidecar.intercept.flow import Flow
 from sidecar.intercept.forward import NotConnect, read_connect
 from sidecar.intercept.hello import Hello, Incomplete, Malformed, read_hello
+from sidecar.intercept.incoming import AgentSide, Incoming
 from sidecar.intercept.lean import AgentConnection, Keeper
 from sidecar.intercept.outgoing import refusal
 from sidecar.intercept.peek import peek
+from sidecar.intercept.reference import ReferenceConnection
 from sidecar.intercept.splice import Splice
 from sidecar.routing import OTHER
 from sidecar.upstream.dial import Resolver, dial
@@ -60,6 +63,11 @@ class Application(Protocol):
 
     @property
     def resolver(self) -> Resolver: ...
+
+    @property
+    def server(self) -> str:
+        """lean, or aiohttp for the reference."""
+        ...
 
     @property
     def max_connections(self) -> int: ...
@@ -116,11 +124,17 @@ class Greeting:
         """Hand *sock* to HTTP, inside TLS if there is a *context*."""
         application = self._application
 
+        def serving(side: AgentSide, incoming: Incoming) -> Awaitable[bool]:
+            return serve(application.service, side, incoming)
+
+        def protocol() -> asyncio.BaseProtocol:
+            if application.server == "aiohttp":
+                return ReferenceConnection(self._keeper, flow, serving)()
+            return AgentConnection(self._keeper, flow, serving)
+
         try:
             await self._loop.connect_accepted_socket(
-                lambda: AgentConnection(
-                    self._keeper, flow, lambda side, incoming: serve(application.service, side, incoming)
-                ),
+                protocol,
                 sock,
                 ssl=context,
                 ssl_handshake_timeout=None if context is None else _HANDSHAKE_SECONDS,

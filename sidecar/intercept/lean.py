@@ -24,6 +24,7 @@ from sidecar.intercept.incoming import (
     HIGH_BYTES,
     LINGER_SECONDS,
     SMALL_BYTES,
+    AgentSide,
     BrokenRequest,
     Incoming,
     UploadBody,
@@ -41,7 +42,25 @@ _REFUSAL_SECONDS = 1.0
 #: Requests that are taken in ahead of their turn (pipelining) before reading pauses.
 _AHEAD = 8
 
-Serve = Callable[["AgentConnection", Incoming], Awaitable[bool]]
+Serve = Callable[[AgentSide, Incoming], Awaitable[bool]]
+
+
+class Kept(Protocol):
+    """A connection, as its keeper knows it. ``requests``: how many came by it."""
+
+    @property
+    def flow(self) -> Flow: ...
+
+    @property
+    def requests(self) -> int: ...
+
+    def finish(self) -> None:
+        """Take no further request; close when the one being served is answered, at once if there is none."""
+        ...
+
+    async def ended(self, grace_seconds: float) -> None:
+        """Wait for the end, and bring it about after *grace_seconds*."""
+        ...
 
 
 class Keeper(Protocol):
@@ -58,9 +77,9 @@ class Keeper(Protocol):
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
 
-    def connection_opened(self, connection: "AgentConnection") -> None: ...
+    def connection_opened(self, connection: Kept) -> None: ...
 
-    def connection_closed(self, connection: "AgentConnection") -> None: ...
+    def connection_closed(self, connection: Kept) -> None: ...
 
 
 class _Message:
@@ -251,13 +270,11 @@ class AgentConnection(asyncio.Protocol):
             self._transport.abort()
 
     def finish(self) -> None:
-        """Take no further request; close when the one being served is answered, at once if there is none."""
         self._last = True
         if not self._busy and not self._ready and self._transport is not None:
             self._transport.close()
 
     async def ended(self, grace_seconds: float) -> None:
-        """Wait for the end, and bring it about after *grace_seconds*."""
         task = self._task
         if task is None:
             return

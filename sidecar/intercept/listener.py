@@ -9,7 +9,7 @@ import ssl
 from sidecar.errors import CallError
 from sidecar.intercept.flow import BASE_URL, Flow
 from sidecar.intercept.greeting import Application, Greeting, reset_socket
-from sidecar.intercept.lean import AgentConnection
+from sidecar.intercept.lean import Kept
 from sidecar.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Listener:
         self.loop = asyncio.get_running_loop()
         self._greeting = Greeting(application, self)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._connections: set[AgentConnection] = set()
+        self._connections: set[Kept] = set()
         self._open = 0
         self._accepting = False
 
@@ -111,10 +111,10 @@ class Listener:
 
     # -- keeping -----------------------------------------------------------------------------------------------------
 
-    def connection_opened(self, connection: AgentConnection) -> None:
+    def connection_opened(self, connection: Kept) -> None:
         self._connections.add(connection)
 
-    def connection_closed(self, connection: AgentConnection) -> None:
+    def connection_closed(self, connection: Kept) -> None:
         self._connections.discard(connection)
         flow = connection.flow
         if flow.tls and flow.host is not None and not connection.requests:
