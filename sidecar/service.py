@@ -195,7 +195,7 @@ class Service:
 
     def _opened_upstream(self, provider: Provider) -> Upstream:
         settings = self.configuration.settings
-        own = settings.providers.get(provider.name, ProviderSettings())  # type: ignore[call-overload]
+        own = settings.providers.get(provider.name, ProviderSettings())
         context = (lambda: self._context(own.ca_file)) if provider.origin.tls else None
         if (own.client or settings.upstream.client) == "aiohttp":
             from sidecar.upstream.reference import ReferenceUpstream
@@ -253,7 +253,7 @@ class Service:
         warmed = [
             self._upstream(provider)
             for name, provider in self.providers.items()
-            if provider.origin.host and self.configuration.settings.providers[name].keep_warm  # type: ignore[index]
+            if provider.origin.host and self.configuration.settings.providers[name].keep_warm
         ]
         await asyncio.gather(*(upstream.warm() for upstream in warmed))
 

@@ -266,7 +266,7 @@ class PluginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Name | None, Meta(description="What it is called here, needed where one plugin is used twice. null: as in use.")
     ] = None
     operations: Annotated[
-        tuple[Operation, ...] | None,
+        Annotated[tuple[Operation, ...], Meta(min_length=1)] | None,
         Meta(
             description="The kinds of calls that it stands around, or is told of. null: its layers stand around all "
             "but passthrough, and it is told of all."
