@@ -40,12 +40,14 @@ class Template:
     """What can be remembered of a head that comes again and again on a connection, with no change but in its length.
 
     ``route`` is where such requests go (`sidecar.intercept.calls`), ``rendered`` what they look like on their way there
-    (`sidecar.upstream.head`). It lives as long as the connection and holds credentials, as every head does.
+    (`sidecar.upstream.head`), ``memo`` what layers make of it. It lives as long as the connection and holds
+    credentials, as every head does.
     """
 
-    __slots__ = ("rendered", "route")
+    __slots__ = ("memo", "rendered", "route")
 
     def __init__(self) -> None:
+        self.memo: dict[object, object] = {}
         self.route: tuple[object, Any] | None = None
         self.rendered: dict[object, tuple[bytes, bytes, bool]] = {}
 

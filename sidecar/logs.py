@@ -13,6 +13,7 @@ import msgspec
 
 from sidecar.exchange import Record
 from sidecar.journal import described
+from sidecar.traceparent import trace_id
 
 _QUEUED = 10_000
 _call_logger = logging.getLogger("sidecar.call")
@@ -84,7 +85,8 @@ def log_call(record: Record, which: str) -> None:
         return
     exchange = record.exchange
     fields: dict[str, Any] = {
-        "trace_id": exchange.id,
+        "trace_id": trace_id(exchange),
+        "request_id": exchange.id,
         "operation": exchange.operation.value,
         "provider": exchange.provider.name,
         "answered_by": record.answered_by,

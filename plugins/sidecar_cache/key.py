@@ -1,0 +1,147 @@
+"""Which calls are the same call. No I/O.
+
+Two calls are the same if everything that could change the answer is: provider, path and query, every header that is not
+known to be noise (the credential among them, so that tenants never meet), and the content of the body: JSON by its
+values whatever its spacing and order of members, forms by their fields whatever their boundary, all else by its bytes.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from sidecar import Exchange, Operation
+from sidecar.headers import Field
+from sidecar.multipart import parse
+
+#: Headers that change nothing about the answer; they differ from call to call or from one client library to the next.
+NOISE: Final = frozenset(
+    (
+        b"accept-encoding",
+        b"baggage",
+        b"cache-control",
+        b"connection",
+        b"content-length",
+        b"content-type",
+        b"expect",
+        b"host",
+        b"idempotency-key",
+        b"keep-alive",
+        b"pragma",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"traceparent",
+        b"tracestate",
+        b"transfer-encoding",
+        b"user-agent",
+        b"x-client-request-id",
+        b"x-deepgram-session-id",
+        b"x-goog-api-client",
+        b"x-request-id",
+    )
+)
+_NOISY_PREFIXES: Final = (b"x-stainless-", b"x-fern-")
+_OPERATIONS: Final = frozenset((Operation.STT, Operation.TTS, Operation.CHAT))
+#: Members of a request whose answer is stored at the provider, built on what is, or sent elsewhere.
+_STATEFUL: Final = frozenset(("previous_response_id", "conversation", "background", "container", "cachedContent"))
+_QUERIES_AWAY: Final = ("callback=", "webhook=true")
+
+
+class Unsuitable(Exception):
+    """A call that is not to be answered from a cache; the message says why."""
+
+
+def cache_key(exchange: Exchange, secret: bytes) -> bytes:
+    """16 bytes that are the same for the same call. *secret* keys the hash: nobody can guess what was said from it.
+
+    Raises:
+        Unsuitable: it is a call that has no such key.
+    """
+    request, call, data = exchange.request, exchange.call, exchange.request.body.data
+    if call is None or exchange.operation not in _OPERATIONS or request.method != "POST":
+        raise Unsuitable("not a call whose answer depends on its request alone")
+    if data is None:
+        raise Unsuitable("the request's body streams past")
+    if any(away in request.query for away in _QUERIES_AWAY):
+        raise Unsuitable("the answer goes elsewhere")
+    digest = hashlib.blake2b(key=secret, digest_size=16)
+    digest.update(b"%b\0%b\0" % (exchange.provider.name.encode(), request.target.encode()))
+    digest.update(_headers_digest(exchange))
+    content_type = request.headers.get("content-type") or ""
+    media_type = content_type.partition(";")[0].strip().lower()
+    digest.update(media_type.encode())
+    if media_type == "application/json" or media_type.endswith("+json"):
+        digest.update(_canonical(data))
+    elif media_type == "multipart/form-data":
+        for part in _fields(content_type, data):
+            digest.update(part)
+    else:
+        digest.update(data)
+    return digest.digest()
+
+
+def _headers_digest(exchange: Exchange) -> bytes:
+    headers = exchange.request.headers
+    template = headers.template
+    if template is None:
+        return _digest_of(headers.fields)
+    known = template.memo.get(_headers_digest)
+    if not isinstance(known, bytes):
+        known = template.memo[_headers_digest] = _digest_of(headers.fields)
+    return known
+
+
+def _digest_of(fields: Iterable[Field]) -> bytes:
+    telling = sorted(
+        (lower, value)
+        for name, value in fields
+        if (lower := name.lower()) not in NOISE and not lower.startswith(_NOISY_PREFIXES)
+    )
+    return hashlib.sha256(b"\0".join(b"%b:%b" % field for field in telling)).digest()
+
+
+def _canonical(data: bytes) -> bytes:
+    """A JSON value whatever its spacing, order of members, escapes and spelling of whole numbers.
+
+    Raises:
+        Unsuitable: it is none, or asks for something that lives on at the provider.
+    """
+    try:
+        value = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        raise Unsuitable("the request is not valid JSON") from None
+    if isinstance(value, dict):
+        if not _STATEFUL.isdisjoint(value) and any(value.get(name) for name in _STATEFUL):
+            raise Unsuitable("the answer is part of a conversation that the provider keeps")
+        if value.get("store"):
+            raise Unsuitable("the provider is to keep the answer")
+    return msgspec.json.encode(_whole(value), order="deterministic")
+
+
+def _whole(value: Any) -> Any:
+    """*value* with ``1.0`` as ``1``: clients differ in how they write a number."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _whole(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_whole(member) for member in value]
+    return value
+
+
+def _fields(content_type: str, data: bytes) -> Iterable[bytes]:
+    """The fields of a form by name; those of one name keep their order. A file's name tells only its format.
+
+    Raises:
+        Unsuitable: it is no whole form.
+    """
+    form = parse(content_type, data)
+    if not form.parts or not form.complete:
+        raise Unsuitable("the request's form is not whole")
+    for part in sorted(form.parts, key=lambda part: part.name):
+        extension = "" if part.filename is None else part.filename.rpartition(".")[2].lower()
+        head = f"\0{part.name}\0{extension}\0{part.content_type or ''}\0{len(part.data)}\0"
+        yield head.encode()
+        yield bytes(part.data)

@@ -1,0 +1,116 @@
+"""The cache plugin: answers what it knows, keeps what flows by."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from sidecar import (
+    AroundExchange,
+    Exchange,
+    ExchangeHandler,
+    Lifespan,
+    Response,
+    Runtime,
+    Sample,
+    Samples,
+    hookimpl,
+    tap,
+)
+from sidecar_cache.config import CacheConfig
+from sidecar_cache.entry import Entry, entry_of, objection
+from sidecar_cache.key import Unsuitable, cache_key
+from sidecar_cache.store import BoundedMemory
+
+
+class Cache(AroundExchange, Lifespan, Samples):
+    """An exact cache in memory. The agent never waits for an answer to be stored."""
+
+    Config = CacheConfig
+
+    def __init__(self, config: CacheConfig) -> None:
+        self._config = config
+        self._store = BoundedMemory(config.max_memory, config.ttl)
+        self._secret = secrets.token_bytes(32)
+        self._storing: set[asyncio.Task[None]] = set()
+        self._counts = dict.fromkeys(("hit", "miss", "skip", "stored", "refused"), 0)
+
+    @hookimpl
+    @asynccontextmanager
+    async def lifespan(self, runtime: Runtime) -> AsyncIterator[None]:
+        yield
+        for task in self._storing:
+            task.cancel()
+
+    @hookimpl
+    async def around_exchange(self, exchange: Exchange, call_next: ExchangeHandler) -> Response:
+        body = exchange.request.body
+        if (
+            body.data is None and body.length is not None
+        ):  # of an upload without a length nobody knows how long it lasts
+            exchange = await exchange.loaded(self._config.max_request)
+        try:
+            key = cache_key(exchange, self._secret).hex()
+        except Unsuitable as reason:
+            self._note(exchange, "skip", str(reason))
+            return await call_next(exchange)
+        control = exchange.request.headers.get("cache-control") or ""
+        if "no-store" in control:
+            self._note(exchange, "skip", "the agent forbids it", key=key[:12])
+            return await call_next(exchange)
+        entry: Entry | None = None if "no-cache" in control else await self._store.get(key)
+        if entry is not None:
+            now = time.monotonic()
+            self._note(exchange, "hit", "", key=key[:12], age_seconds=round(entry.age_seconds(now), 3))
+            return entry.replayed("cache", now, self._config.ttl)
+        self._note(exchange, "miss", "nothing kept under this key", key=key[:12])
+        response = await call_next(exchange)
+        return self._kept(exchange, response, key)
+
+    def _kept(self, exchange: Exchange, response: Response, key: str) -> Response:
+        """*response*, being kept while it flows, if it ends well."""
+        if response.status != 200 or response.tunnel is not None:
+            return response
+        chunks: list[bytes] = []
+        held = 0
+
+        def on_chunk(chunk: bytes) -> None:
+            nonlocal held
+            held += len(chunk)
+            if held <= self._config.max_entry:
+                chunks.append(chunk)
+            else:
+                chunks.clear()
+
+        def on_end(error: BaseException | None) -> None:
+            if error is not None or held > self._config.max_entry:
+                self._counts["refused"] += 1
+                return
+            task = asyncio.get_running_loop().create_task(self._put(exchange, response, key, b"".join(chunks)))
+            self._storing.add(task)
+            task.add_done_callback(self._storing.discard)
+
+        return response.with_body(tap(response.body, on_chunk, on_end))
+
+    async def _put(self, exchange: Exchange, response: Response, key: str, data: bytes) -> None:
+        if objection(exchange, response, data) is not None:
+            self._counts["refused"] += 1
+            return
+        if await self._store.set(key, entry_of(response, data)):
+            self._counts["stored"] += 1
+
+    def _note(self, exchange: Exchange, outcome: str, reason: str, **detail: str | float) -> None:
+        self._counts[outcome] += 1
+        exchange.note("cache", outcome, reason, **detail)
+
+    @hookimpl
+    def samples(self) -> Iterable[Sample]:
+        for outcome in ("hit", "miss", "skip"):
+            labels = (("outcome", outcome),)
+            yield Sample("cache_requests_total", self._counts[outcome], "Calls looked up.", "counter", labels)
+        yield Sample("cache_stored_total", self._counts["stored"], "Answers kept.", "counter")
+        yield Sample("cache_refused_total", self._counts["refused"], "Answers not fit to be kept.", "counter")
+        yield Sample("cache_evicted_total", self._store.evicted, "Answers that made room.", "counter")
+        yield Sample("cache_entries", len(self._store), "Answers kept at present.")
+        yield Sample("cache_bytes", self._store.held_bytes, "What they hold.")

@@ -1,0 +1,1 @@
+"""The providers' own SDKs, through every door that they can take."""
