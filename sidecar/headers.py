@@ -55,13 +55,14 @@ class Template:
 class Headers:
     """An immutable list of header fields. Names are matched without regard to case; text is latin-1 as on the wire."""
 
-    __slots__ = ("_block", "_fields", "_first", "_length", "_marks", "_passable", "template")
+    __slots__ = ("_block", "_fields", "_first", "_length", "_lowered", "_marks", "_passable", "template")
 
     def __init__(self, fields: Iterable[Field] = ()) -> None:
         self._fields: tuple[Field, ...] | None = tuple(fields)
         self._block: bytes | None = None
         self._marks: tuple[Mark, ...] | None = None
         self._first: dict[bytes, bytes] | None = None
+        self._lowered: bytes | None = None
         self._passable = False
         self._length: int | None = None
         self.template: Template | None = None
@@ -71,7 +72,8 @@ class Headers:
         """Take *block*, lines ending in CRLF that an HTTP parser has accepted, without reading it."""
         headers = cls.__new__(cls)
         headers._block = block
-        headers._fields = headers._first = headers._marks = headers._length = headers.template = None
+        headers._fields = headers._first = headers._lowered = headers._marks = None
+        headers._length = headers.template = None
         headers._passable = False
         return headers
 
@@ -106,7 +108,8 @@ class Headers:
         marks = self._marks
         if marks is None:
             found = []
-            for match in _MATTERS.finditer(b"\n" + self.block.lower()):  # a byte ahead: line starts are where \n was
+            self._lowered = lowered = b"\n" + self.block.lower()  # a byte ahead: lines start where the \n is found
+            for match in _MATTERS.finditer(lowered):
                 name, value = match.groups()
                 start = match.start()
                 found.append((name, value.rstrip(b" \t"), start, match.start(2) - 1, match.end()))
@@ -120,10 +123,20 @@ class Headers:
 
     def get_bytes(self, name: bytes) -> bytes | None:
         """The same for a *name* in lower-case bytes; the quick way."""
+        if self._fields is None:  # one search costs less than taking all of it apart
+            assert self._block is not None
+            lowered = self._lowered
+            if lowered is None:
+                lowered = self._lowered = b"\n" + self._block.lower()
+            at = lowered.find(b"\n%b:" % name)
+            if at < 0:
+                return None
+            begin = at + len(name) + 1
+            return self._block[begin : self._block.find(b"\r", begin)].strip(b" \t")
         first = self._first
         if first is None:
             first = self._first = {}
-            for key, value in self.fields:
+            for key, value in self._fields:
                 first.setdefault(key.lower(), value)
         return first.get(name)
 

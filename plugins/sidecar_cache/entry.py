@@ -26,10 +26,10 @@ _ENTRY_BYTES = 512
 
 
 class Entry(Struct, frozen=True):
-    """A kept answer."""
+    """A kept answer. ``block`` is what is kept of its headers, as they stand on the wire."""
 
     status: int
-    headers: tuple[tuple[bytes, bytes], ...]
+    block: bytes
     data: bytes
     chunked: bool
     stored: float
@@ -37,27 +37,27 @@ class Entry(Struct, frozen=True):
 
     @property
     def held_bytes(self) -> int:
-        return len(self.data) + _ENTRY_BYTES
-
-    def age_seconds(self, now: float) -> float:
-        return now - self.stored
+        return len(self.data) + len(self.block) + _ENTRY_BYTES
 
     def replayed(self, plugin: str, now: float, ttl_seconds: float) -> Response:
         """The answer again, with what RFC 9111 and RFC 9211 ask for: its age, and that it is from a cache."""
         age = int(now - self.stored)
-        fields = (
-            *self.headers,
-            (b"Age", b"%d" % age),
-            (b"Cache-Status", b"agent-sidecar; hit; ttl=%d" % max(ttl_seconds - age, 0)),
+        block = b"%bAge: %d\r\nCache-Status: agent-sidecar; hit; ttl=%d\r\n" % (
+            self.block,
+            age,
+            max(int(ttl_seconds) - age, 0),
         )
+        headers = Headers.passing(block, None if self.chunked else len(self.data))
         return Response(
-            status=self.status, headers=Headers(fields), body=Body(self.data), chunked=self.chunked, answered_by=plugin
+            status=self.status, headers=headers, body=Body(self.data), chunked=self.chunked, answered_by=plugin
         )
 
 
 def entry_of(response: Response, data: bytes) -> Entry:
-    kept = tuple(field for field in response.headers.fields if field[0].lower() in _KEPT)
-    return Entry(response.status, kept, data, response.chunked, time.monotonic())
+    lines = [b"%b: %b\r\n" % field for field in response.headers.fields if field[0].lower() in _KEPT]
+    if not response.chunked:
+        lines.append(b"Content-Length: %d\r\n" % len(data))
+    return Entry(response.status, b"".join(lines), data, response.chunked, time.monotonic())
 
 
 def objection(exchange: Exchange, response: Response, data: bytes) -> str | None:

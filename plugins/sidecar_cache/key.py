@@ -7,12 +7,11 @@ values whatever its spacing and order of members, forms by their fields whatever
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import msgspec
 
-from sidecar import Exchange, Operation
-from sidecar.headers import Field
+from sidecar import Exchange, Headers, Operation
 from sidecar.multipart import parse
 
 #: Headers that change nothing about the answer; they differ from call to call or from one client library to the next.
@@ -53,53 +52,72 @@ class Unsuitable(Exception):
     """A call that is not to be answered from a cache; the message says why."""
 
 
-def cache_key(exchange: Exchange, secret: bytes) -> bytes:
-    """16 bytes that are the same for the same call. *secret* keys the hash: nobody can guess what was said from it.
+class Head(NamedTuple):
+    """What the headers of a request mean for the cache."""
+
+    digest: bytes
+    """Of everything in them that could change the answer."""
+    content_type: str
+    media_type: str
+    no_store: bool
+    no_cache: bool
+
+
+def read_head(headers: Headers) -> Head:
+    """*headers* as the cache sees them. Of a head that comes again on its connection, this is remembered."""
+    template = headers.template
+    if template is None:
+        return _read_head(headers)
+    known = template.memo.get(Head)
+    if not isinstance(known, Head):
+        known = template.memo[Head] = _read_head(headers)
+    return known
+
+
+def _read_head(headers: Headers) -> Head:
+    telling = sorted(
+        (lower, value)
+        for name, value in headers.fields
+        if (lower := name.lower()) not in NOISE and not lower.startswith(_NOISY_PREFIXES)
+    )
+    content_type = headers.get("content-type") or ""
+    control = (headers.get("cache-control") or "").lower()
+    return Head(
+        hashlib.sha256(b"\0".join(b"%b:%b" % field for field in telling)).digest(),
+        content_type,
+        content_type.partition(";")[0].strip().lower(),
+        "no-store" in control,
+        "no-cache" in control,
+    )
+
+
+def cache_key(exchange: Exchange, head: Head, secret: bytes) -> str:
+    """32 hexadecimal digits that are the same for the same call. *secret* keeps others from guessing what was said.
 
     Raises:
         Unsuitable: it is a call that has no such key.
     """
-    request, call, data = exchange.request, exchange.call, exchange.request.body.data
-    if call is None or exchange.operation not in _OPERATIONS or request.method != "POST":
+    request, data = exchange.request, exchange.request.body.data
+    if exchange.operation not in _OPERATIONS or request.method != "POST":
         raise Unsuitable("not a call whose answer depends on its request alone")
     if data is None:
         raise Unsuitable("the request's body streams past")
-    if any(away in request.query for away in _QUERIES_AWAY):
+    target, media_type = request.target, head.media_type
+    if "?" in target and any(away in target for away in _QUERIES_AWAY):
         raise Unsuitable("the answer goes elsewhere")
-    digest = hashlib.blake2b(key=secret, digest_size=16)
-    digest.update(b"%b\0%b\0" % (exchange.provider.name.encode(), request.target.encode()))
-    digest.update(_headers_digest(exchange))
-    content_type = request.headers.get("content-type") or ""
-    media_type = content_type.partition(";")[0].strip().lower()
-    digest.update(media_type.encode())
+    digest = hashlib.blake2b(
+        b"%b\0%b\0%b\0%b\0" % (exchange.provider.name.encode(), target.encode(), media_type.encode(), head.digest),
+        key=secret,
+        digest_size=16,
+    )
     if media_type == "application/json" or media_type.endswith("+json"):
         digest.update(_canonical(data))
     elif media_type == "multipart/form-data":
-        for part in _fields(content_type, data):
+        for part in _fields(head.content_type, data):
             digest.update(part)
     else:
         digest.update(data)
-    return digest.digest()
-
-
-def _headers_digest(exchange: Exchange) -> bytes:
-    headers = exchange.request.headers
-    template = headers.template
-    if template is None:
-        return _digest_of(headers.fields)
-    known = template.memo.get(_headers_digest)
-    if not isinstance(known, bytes):
-        known = template.memo[_headers_digest] = _digest_of(headers.fields)
-    return known
-
-
-def _digest_of(fields: Iterable[Field]) -> bytes:
-    telling = sorted(
-        (lower, value)
-        for name, value in fields
-        if (lower := name.lower()) not in NOISE and not lower.startswith(_NOISY_PREFIXES)
-    )
-    return hashlib.sha256(b"\0".join(b"%b:%b" % field for field in telling)).digest()
+    return digest.hexdigest()
 
 
 def _canonical(data: bytes) -> bytes:
@@ -109,7 +127,7 @@ def _canonical(data: bytes) -> bytes:
         Unsuitable: it is none, or asks for something that lives on at the provider.
     """
     try:
-        value = msgspec.json.decode(data)
+        value = _VALUES.decode(data)
     except msgspec.DecodeError:
         raise Unsuitable("the request is not valid JSON") from None
     if isinstance(value, dict):
@@ -117,18 +135,17 @@ def _canonical(data: bytes) -> bytes:
             raise Unsuitable("the answer is part of a conversation that the provider keeps")
         if value.get("store"):
             raise Unsuitable("the provider is to keep the answer")
-    return msgspec.json.encode(_whole(value), order="deterministic")
+    return _SORTED.encode(value)
 
 
-def _whole(value: Any) -> Any:
-    """*value* with ``1.0`` as ``1``: clients differ in how they write a number."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _whole(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_whole(member) for member in value]
-    return value
+def _number(text: str) -> int | float:
+    """``1.0`` as ``1``: clients differ in how they write a number."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
+
+
+_VALUES = msgspec.json.Decoder(float_hook=_number)
+_SORTED = msgspec.json.Encoder(order="deterministic")
 
 
 def _fields(content_type: str, data: bytes) -> Iterable[bytes]:

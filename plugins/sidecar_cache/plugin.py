@@ -19,8 +19,8 @@ from sidecar import (
     tap,
 )
 from sidecar_cache.config import CacheConfig
-from sidecar_cache.entry import Entry, entry_of, objection
-from sidecar_cache.key import Unsuitable, cache_key
+from sidecar_cache.entry import entry_of, objection
+from sidecar_cache.key import Unsuitable, cache_key, read_head
 from sidecar_cache.store import BoundedMemory
 
 
@@ -50,19 +50,19 @@ class Cache(AroundExchange, Lifespan, Samples):
             body.data is None and body.length is not None
         ):  # of an upload without a length nobody knows how long it lasts
             exchange = await exchange.loaded(self._config.max_request)
+        head = read_head(exchange.request.headers)
         try:
-            key = cache_key(exchange, self._secret).hex()
+            key = cache_key(exchange, head, self._secret)
         except Unsuitable as reason:
             self._note(exchange, "skip", str(reason))
             return await call_next(exchange)
-        control = exchange.request.headers.get("cache-control") or ""
-        if "no-store" in control:
+        if head.no_store:
             self._note(exchange, "skip", "the agent forbids it", key=key[:12])
             return await call_next(exchange)
-        entry: Entry | None = None if "no-cache" in control else await self._store.get(key)
+        entry = None if head.no_cache else self._store.recall(key)
         if entry is not None:
             now = time.monotonic()
-            self._note(exchange, "hit", "", key=key[:12], age_seconds=round(entry.age_seconds(now), 3))
+            self._note(exchange, "hit", "", key=key[:12], age_seconds=round(now - entry.stored, 3))
             return entry.replayed("cache", now, self._config.ttl)
         self._note(exchange, "miss", "nothing kept under this key", key=key[:12])
         response = await call_next(exchange)

@@ -6,7 +6,7 @@ from msgspec import Meta, field
 
 from sidecar import PluginConfig
 from sidecar.exchange import Secret
-from sidecar.units import Duration, Size
+from sidecar.units import Duration
 
 
 class TracingConfig(PluginConfig, frozen=True):
@@ -39,9 +39,6 @@ class TracingConfig(PluginConfig, frozen=True):
         int,
         Meta(ge=1, le=1_000_000, description="Calls that may wait to be sent; further ones are dropped and counted."),
     ] = 4096
-    queue_memory: Annotated[
-        Size, Meta(description="What waiting calls may hold of their requests; beyond, they are dropped and counted.")
-    ] = Size("16MiB")
     service_name: Annotated[
         str | None, Meta(description="service.name of the resource. null: OTEL_SERVICE_NAME, or agent-sidecar.")
     ] = None
@@ -59,10 +56,3 @@ class TracingConfig(PluginConfig, frozen=True):
         bool,
         Meta(description="Whether there is a gen_ai span per provider call. false where the agent makes them itself."),
     ] = True
-    conventions: Annotated[
-        Literal["genai-1.41", "genai-next"] | None,
-        Meta(
-            description="Which GenAI conventions the names follow. null: genai-next if OTEL_SEMCONV_STABILITY_OPT_IN "
-            "says gen_ai_latest_experimental, else genai-1.41."
-        ),
-    ] = None

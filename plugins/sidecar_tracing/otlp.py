@@ -16,15 +16,12 @@ UNSET, OK, ERROR = 0, 1, 2
 
 _LENGTHS: Final = tuple(bytes((n,)) if n < 128 else bytes((n & 0x7F | 0x80, n >> 7)) for n in range(16384))
 _DOUBLE, _FIXED64 = struct.Struct("<d").pack, struct.Struct("<Q").pack
-#: The same few attributes come with every call: those with short texts and whole numbers are kept as bytes.
-_REMEMBERED, _LONGEST = 4096, 64
-_known: dict[tuple[str, Value, type], bytes] = {}
 
 
 class Event(NamedTuple):
     time_ns: int
     name: str
-    attributes: Attributes
+    attributes: Attributes = ()
 
 
 class Span(NamedTuple):
@@ -39,7 +36,8 @@ class Span(NamedTuple):
     start_ns: int
     """Since the epoch."""
     end_ns: int
-    attributes: Attributes
+    attributes: bytes
+    """Encoded by `attributes`, `Numbers` and `Seconds`, one behind the other."""
     events: Sequence[Event] = ()
     status: int = UNSET
     message: str = ""
@@ -85,7 +83,7 @@ def encode(span: Span) -> bytes:
     parts.append(b"\x30%b" % _LENGTHS[span.kind])  # kind 6
     parts.append(b"\x39" + _FIXED64(span.start_ns))  # start_time_unix_nano 7
     parts.append(b"\x41" + _FIXED64(span.end_ns))  # end_time_unix_nano 8
-    parts += [_sized(b"\x4a", _attribute(key, value)) for key, value in span.attributes]  # attributes 9
+    parts.append(span.attributes)
     parts += [_sized(b"\x5a", _event(event)) for event in span.events]  # events 11
     if span.status or span.message:
         message = _text(b"\x12", span.message) if span.message else b""  # Status.message 2
@@ -100,17 +98,64 @@ def _event(event: Event) -> bytes:
     return b"".join((b"\x09" + _FIXED64(event.time_ns), _text(b"\x12", event.name), *attributes))  # time 1, name 2
 
 
+def attributes(pairs: Iterable[tuple[str, Value]]) -> bytes:
+    """*pairs* as attributes of a span. Those that come again and again are worth remembering: this is not cheap."""
+    return b"".join([_sized(b"\x4a", _attribute(key, value)) for key, value in pairs])  # Span.attributes 9
+
+
+class Seconds:
+    """Writes one attribute whose value is a double; cheap."""
+
+    __slots__ = ("_head",)
+
+    def __init__(self, key: str) -> None:
+        head = _text(b"\x0a", key) + b"\x12\x09\x21"
+        self._head = b"\x4a%b%b" % (_LENGTHS[len(head) + 8], head)
+
+    def __call__(self, value: float) -> bytes:
+        return self._head + _DOUBLE(value)
+
+
+class Numbers:
+    """Writes one attribute whose value is a whole number from 0 to 2**63-1; cheap."""
+
+    __slots__ = ("_heads",)
+
+    def __init__(self, key: str) -> None:
+        name = _text(b"\x0a", key)
+        self._heads = [b""]
+        for size in range(1, 11):  # of the number as a varint
+            head = b"%b\x12%b\x18" % (name, _LENGTHS[size + 1])
+            self._heads.append(b"\x4a%b%b" % (_LENGTHS[len(head) + size], head))
+
+    def __call__(self, value: int) -> bytes:
+        number = _LENGTHS[value] if value < 16384 else _varint(value)
+        return self._heads[len(number)] + number
+
+
+class Texts:
+    """Writes one attribute whose value is a text that is seldom the same twice; cheap."""
+
+    __slots__ = ("_heads", "_key")
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._heads: dict[int, bytes] = {}
+
+    def __call__(self, value: str) -> bytes:
+        text = value.encode("utf-8", "replace")
+        head = self._heads.get(len(text))
+        if head is None:
+            whole = attributes(((self._key, value),))
+            head = whole[: len(whole) - len(text)]
+            if len(self._heads) < 256:
+                self._heads[len(text)] = head
+        return head + text
+
+
 def _attribute(key: str, value: Value) -> bytes:
     """A KeyValue message: key 1, value 2 (AnyValue: string 1, bool 2, int 3, double 4, array 5)."""
-    kind = type(value)
-    if kind is float or kind is list or kind is tuple or (kind is str and len(value) > _LONGEST):  # type: ignore[arg-type]
-        return _text(b"\x0a", key) + _sized(b"\x12", _any(value))
-    kept = _known.get((key, value, kind))
-    if kept is None:
-        kept = _text(b"\x0a", key) + _sized(b"\x12", _any(value))
-        if len(_known) < _REMEMBERED:
-            _known[key, value, kind] = kept
-    return kept
+    return _text(b"\x0a", key) + _sized(b"\x12", _any(value))
 
 
 def _any(value: Value) -> bytes:

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 from sidecar import (
     AroundAttempt,
@@ -26,9 +27,9 @@ from sidecar.traceparent import TraceParent, read_traceparent
 from sidecar_tracing.config import TracingConfig
 from sidecar_tracing.exporter import Exporter
 from sidecar_tracing.otlp import Resource, Value, resource
-from sidecar_tracing.semconv import SCHEMA_URLS, SCOPE
+from sidecar_tracing.semconv import SCHEMA_URL, SCOPE
 from sidecar_tracing.shipping import Shipper
-from sidecar_tracing.spans import ATTEMPT_SPANS, SpanWriter, new_span_id
+from sidecar_tracing.spans import ATTEMPT_SPANS, new_span_id, spans
 
 #: How long the end of the process may be held up for traces.
 _FLUSH_SECONDS = 3.0
@@ -52,24 +53,22 @@ class Tracing(Lifespan, AroundAttempt, ExchangeClosed, Samples):
             yield
             return
         config = self._config
-        conventions = config.conventions or _conventions(os.environ)
         exporter = Exporter(config)
         self._shipper = shipper = Shipper(
             exporter.connect,
             exporter.disconnect,
-            _resource(config, os.environ, conventions),
-            SpanWriter(genai=config.genai, conventions=conventions).spans,
+            _resource(config, os.environ),
+            partial(spans, genai=config.genai),
             batch_calls=config.batch_calls,
             delay_seconds=config.delay,
             queue_calls=config.queue_calls,
-            queue_bytes=config.queue_memory,
         )
         shipper.start()
         try:
             yield
         finally:
             self._shipper = None
-            await asyncio.shield(asyncio.to_thread(shipper.stop, _FLUSH_SECONDS))
+            await asyncio.shield(shipper.stop(_FLUSH_SECONDS))
 
     @hookimpl
     async def around_attempt(self, attempt: Attempt, call_next: AttemptHandler) -> Response:
@@ -119,12 +118,7 @@ def _propagated(attempt: Attempt, headers: Headers) -> Headers:
     return headers.without("baggage").with_field("traceparent", str(context))
 
 
-def _conventions(environ: Mapping[str, str]) -> str:
-    opted = {token.strip() for token in environ.get("OTEL_SEMCONV_STABILITY_OPT_IN", "").split(",")}
-    return "genai-next" if "gen_ai_latest_experimental" in opted else "genai-1.41"
-
-
-def _resource(config: TracingConfig, environ: Mapping[str, str], conventions: str) -> Resource:
+def _resource(config: TracingConfig, environ: Mapping[str, str]) -> Resource:
     """Who sends the traces: the configuration before the environment, as OpenTelemetry's specification orders it."""
     attributes: dict[str, Value] = {"service.name": "agent-sidecar", "service.version": __version__}
     for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
@@ -136,4 +130,4 @@ def _resource(config: TracingConfig, environ: Mapping[str, str], conventions: st
     attributes.update(config.resource)
     if config.service_name:
         attributes["service.name"] = config.service_name
-    return resource(attributes, SCOPE, __version__, SCHEMA_URLS[conventions])
+    return resource(attributes, SCOPE, __version__, SCHEMA_URL)

@@ -1,24 +1,42 @@
-"""The way of traces out of the process: a bounded queue, and a thread that makes spans of calls and sends them.
+"""The way of traces out of the process.
 
-Nothing of this is on the path of a call. A collector that is slow, dead or absent costs calls nothing; what cannot be
-sent is dropped and counted, and said once.
+Calls that have ended wait in a list. A few at a time, between other things, they are written as spans (a thread of its
+own for that would only fight for the interpreter with the calls under way); whole batches are sent by a thread, since
+OpenTelemetry's exporters block. A collector that is slow, dead or absent costs calls nothing: what does not fit into
+the queue is dropped and counted, and said once.
 """
 
+import asyncio
 import logging
+import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sidecar import Record, Sample
 from sidecar_tracing.otlp import Resource, Span, encode, request
 
 logger = logging.getLogger(__name__)
 
+#: Calls that are written at a time: a fraction of a millisecond.
+_SLICE = 8
+#: How long a call waits to be written, so that a few come together.
+_GATHER_SECONDS = 0.02
 #: After failures in a row the collector is left alone for a while: 1, 2, 4 … up to 30 s.
 _LONGEST_PAUSE_SECONDS = 30.0
 
 Export = Callable[[bytes], bool]
+
+
+class Batch:
+    """Encoded spans, and of how many calls."""
+
+    __slots__ = ("calls", "spans")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.spans: list[bytes] = []
 
 
 class Shipper:
@@ -29,6 +47,9 @@ class Shipper:
         disconnect: ends it, from another thread if need be.
         resource: of all spans.
         spans: what is told of a call.
+        batch_calls: how many calls are sent at a time.
+        delay_seconds: how long a call waits for others to be sent with it.
+        queue_calls: how many calls may wait to be sent.
     """
 
     def __init__(
@@ -36,12 +57,11 @@ class Shipper:
         connect: Callable[[], Export],
         disconnect: Callable[[], None],
         resource: Resource,
-        spans: Callable[[Record], list[Span]],
+        spans: Callable[[Record], Sequence[Span]],
         *,
         batch_calls: int = 128,
         delay_seconds: float = 1.0,
         queue_calls: int = 4096,
-        queue_bytes: int = 16 * 1024 * 1024,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
@@ -51,12 +71,15 @@ class Shipper:
         self._batch_calls = batch_calls
         self._delay_seconds = delay_seconds
         self._queue_calls = queue_calls
-        self._queue_bytes = queue_bytes
         self._clock = clock
-        self._queue: deque[tuple[Record, int]] = deque()
-        self._held_bytes = 0
-        self._wake = threading.Event()
-        self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._ended: deque[Record] = deque()
+        self._batch = Batch()
+        self._outbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._scheduled: asyncio.Handle | None = None
+        self._sending: asyncio.TimerHandle | None = None
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sidecar-tracing", daemon=True)
         self._pause_seconds = 0.0
         self.exported = 0
@@ -68,35 +91,72 @@ class Shipper:
     def start(self) -> None:
         self._thread.start()
 
+    # -- on the event loop -------------------------------------------------------------------------------------------
+
     def put(self, record: Record) -> None:
-        """Take *record* to be told. From the event loop; never waits."""
-        held = len(record.exchange.request.body.data or b"") + len(record.request_head) + len(record.answer_tail)
-        if len(self._queue) >= self._queue_calls or self._held_bytes + held > self._queue_bytes:
+        """Take *record* to be told. Never waits."""
+        if self._waiting >= self._queue_calls:
             self.dropped["queue_full"] += 1
             return
-        self._held_bytes += held
-        self._queue.append((record, held))
-        if len(self._queue) == self._batch_calls:
-            self._wake.set()
+        self._waiting += 1
+        self._ended.append(record)
+        if self._scheduled is None:
+            self._scheduled = self._loop.call_later(_GATHER_SECONDS, self._write)
+        elif len(self._ended) == _SLICE and isinstance(self._scheduled, asyncio.TimerHandle):
+            self._scheduled.cancel()
+            self._scheduled = self._loop.call_soon(self._write)
 
-    def stop(self, timeout_seconds: float) -> None:
-        """Send what waits, for at most *timeout_seconds*, and end the thread. Blocks."""
-        deadline = self._clock() + timeout_seconds
-        self._stop.set()
-        self._wake.set()
-        self._thread.join(max(deadline - self._clock(), 0.0))
+    def _write(self) -> None:
+        """Write a few calls as spans."""
+        self._scheduled = None
+        ended, batch = self._ended, self._batch
+        for _ in range(min(_SLICE, len(ended))):
+            try:
+                batch.spans += [encode(span) for span in self._spans(ended.popleft())]
+                batch.calls += 1
+            except Exception:
+                self.dropped["unreadable"] += 1
+                self._waiting -= 1
+                logger.exception("a call could not be told as spans; this is a defect")
+        if batch.calls >= self._batch_calls:
+            self._hand_over()
+        elif self._sending is None:
+            self._sending = self._loop.call_later(self._delay_seconds, self._hand_over)
+        if ended:
+            self._scheduled = self._loop.call_soon(self._write)
+
+    def _hand_over(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
+        if self._batch.calls:
+            self._outbox.put(self._batch)
+            self._batch = Batch()
+
+    async def stop(self, timeout_seconds: float) -> None:
+        """Send what waits, for at most *timeout_seconds*, and end the thread."""
+        while self._ended:
+            self._write()
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+        self._hand_over()
+        self._stopping.set()
+        self._outbox.put(None)
+        await asyncio.to_thread(self._join, timeout_seconds)
+
+    def _join(self, timeout_seconds: float) -> None:
+        self._thread.join(timeout_seconds)
         if self._thread.is_alive():  # it waits for a collector that does not answer
             self._disconnect()
             self._thread.join(0.5)
-        lost = len(self._queue)
-        if lost:
-            self.dropped["export_failed"] += lost
-            logger.warning("%d calls could not be told to the collector before the end", lost)
+        if self._waiting:
+            self.dropped["export_failed"] += self._waiting
+            logger.warning("%d calls could not be told to the collector before the end", self._waiting)
 
     def samples(self) -> list[Sample]:
         samples = [
             Sample("tracing_spans_exported_total", self.exported, "Spans the collector has taken.", "counter"),
-            Sample("tracing_queue_calls", len(self._queue), "Calls that wait to be told."),
+            Sample("tracing_waiting_calls", self._waiting, "Calls that wait to be told."),
         ]
         for reason, count in self.dropped.items():
             labels = (("reason", reason),)
@@ -111,55 +171,31 @@ class Shipper:
         except Exception:
             logger.exception("traces cannot be sent: the exporter cannot be made")
             export = _nowhere
-        while True:
-            stopping = self._stop.is_set()
-            if not stopping:
-                self._wake.wait(self._delay_seconds)
-                self._wake.clear()
-                stopping = self._stop.is_set()
-                if not stopping and self._pause_seconds:
-                    stopping = self._stop.wait(self._pause_seconds)
-            while self._queue:
-                if not self._send(export) and not stopping:
-                    break
-            if stopping:
-                self._disconnect()
-                return
+        while (batch := self._outbox.get()) is not None:
+            if self._pause_seconds:
+                self._stopping.wait(self._pause_seconds)
+            self._send(export, batch)
+        self._disconnect()
 
-    def _send(self, export: Export) -> bool:
-        """Tell one batch of calls; whether it arrived."""
-        batch: list[Record] = []
-        spans: list[bytes] = []
-        while self._queue and len(batch) < self._batch_calls:
-            record, held = self._queue.popleft()
-            self._held_bytes -= held
-            batch.append(record)
-        for record in batch:
-            try:
-                spans += [encode(span) for span in self._spans(record)]
-            except Exception:
-                self.dropped["unreadable"] += 1
-                logger.exception("a call could not be told as spans; this is a defect")
-        if not spans:
-            return True
+    def _send(self, export: Export, batch: Batch) -> None:
         try:
-            arrived = export(request(self._resource, spans))
+            arrived = export(request(self._resource, batch.spans))
         except Exception as error:
             logger.debug("the exporter failed: %s", error)
             arrived = False
+        self._waiting -= batch.calls
         if arrived:
-            self.exported += len(spans)
-            self._arrived()
+            self.exported += len(batch.spans)
+            if self.failing_since is not None:
+                self._recovered()
         else:
-            self.dropped["export_failed"] += len(batch)
+            self.dropped["export_failed"] += batch.calls
             self._failed()
-        return arrived
 
-    def _arrived(self) -> None:
-        if self.failing_since is not None:
-            seconds = self._clock() - self.failing_since
-            dropped = self.dropped["export_failed"]
-            logger.info("the collector takes traces again after %.0f s; %d calls were dropped", seconds, dropped)
+    def _recovered(self) -> None:
+        assert self.failing_since is not None
+        seconds, dropped = self._clock() - self.failing_since, self.dropped["export_failed"]
+        logger.info("the collector takes traces again after %.0f s; %d calls were dropped", seconds, dropped)
         self.failing_since, self._pause_seconds = None, 0.0
 
     def _failed(self) -> None:

@@ -15,6 +15,7 @@ from sidecar.payload import Answer, Payload, Usage
 JSON = "application/json"
 
 _NULL = Raw(b"null")
+_NOTHING = Answer()
 _encode = msgspec.json.encode
 
 
@@ -71,14 +72,14 @@ class Family(ABC):
                 said = self.answer_of(call, document)
             except UNREADABLE:
                 continue
-            answer = joined(answer, said)
+            answer = said if answer is _NOTHING else joined(answer, said)
             if answer.error_type or (answer.id and answer.model and answer.usage and answer.finish_reasons):
                 break
         return answer
 
     def answer_of_headers(self, call: Call, headers: Headers) -> Answer:
         """What the headers of an answer say."""
-        return Answer()
+        return _NOTHING
 
     @abstractmethod
     def answer_of(self, call: Call, document: bytes | Raw) -> Answer:

@@ -93,7 +93,8 @@ class Answer(Stream):
     def set_head(self, status: int, head: ResponseHead) -> None:
         self.status = self.record.status = status
         self.reason, self.headers, self.chunked, self._length, _ = head
-        self.headed.set_result(None)
+        if not self.headed.done():  # it is, if the agent left a moment ago
+            self.headed.set_result(None)
 
     def feed(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
