@@ -151,7 +151,7 @@ async def _chained(chunks: list[bytes], rest: AsyncIterator[bytes]) -> AsyncIter
     for chunk in chunks:
         yield chunk
     chunks.clear()
-    while (chunk := await anext(rest, None)) is not None:
+    async for chunk in rest:
         yield chunk
 
 

@@ -229,6 +229,8 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
     id: str
     """32 hexadecimal digits, unique; also the trace's id unless the agent brought its own."""
     request: Request
+    provider: Provider
+    """Whom the agent called. What it sent to identify itself is for this one alone."""
     candidates: tuple[Provider, ...]
     """Whom to try, best first; never empty."""
     notes: Notes
@@ -246,11 +248,6 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
     @property
     def operation(self) -> Operation:
         return Operation.PASSTHROUGH if self.call is None else self.call.operation
-
-    @property
-    def provider(self) -> Provider:
-        """Whom the agent called."""
-        return self.candidates[0]
 
     @property
     def payload(self) -> Payload | None:

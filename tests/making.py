@@ -30,13 +30,15 @@ def exchange(
     headers: Headers | None = None,
     **fields: Any,
 ) -> Exchange:
+    to = to or provider()
     body = Body(body) if isinstance(body, bytes) else body
     if headers is None:
         headers = Headers([(b"Host", b"agent"), (b"Accept", b"*/*")])
     return Exchange(
         id=fields.pop("id", "0" * 31 + "1"),
         request=Request(method=method, target=target, headers=headers, body=body),
-        candidates=(to or provider(),),
+        provider=to,
+        candidates=(to,),
         notes=Notes(time.monotonic()),
         received_ns=time.time_ns(),
         **fields,

@@ -17,7 +17,6 @@ from sidecar.multipart import parse
 #: Headers that change nothing about the answer; they differ from call to call or from one client library to the next.
 NOISE: Final = frozenset(
     (
-        b"accept-encoding",
         b"baggage",
         b"cache-control",
         b"connection",

@@ -6,14 +6,11 @@ from urllib.parse import unquote, unquote_plus
 
 from msgspec import Struct
 
-from sidecar import multipart
+from sidecar import credentials, multipart
 from sidecar.dialects import formats
 from sidecar.dialects.family import Asked
 
 Pairs = tuple[tuple[str, str], ...]
-
-#: Query fields that carry a credential: no view of a call shows them.
-CREDENTIALS = frozenset(("access_token", "api_key", "authorization", "key", "token", "xi-api-key"))
 
 _REPEATED = re.compile(r"\[\d*\]$")
 
@@ -75,7 +72,7 @@ class Form(Struct, frozen=True):
 
 
 def of_query(query: str) -> Fields:
-    return Fields(pair for pair in decoded_pairs(query) if pair[0] not in CREDENTIALS)
+    return Fields(pair for pair in decoded_pairs(query) if pair[0] not in credentials.QUERY)
 
 
 def whole_pairs(asked: Asked) -> str:

@@ -75,6 +75,7 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
     exchange = Exchange(
         id=f"{random.getrandbits(128):032x}",
         request=Request(method=incoming.method, target=route.target, headers=incoming.headers, body=incoming.body),
+        provider=route.provider,
         candidates=route.candidates,
         notes=Notes(received),
         call=route.call,
@@ -132,6 +133,7 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
 class _Route(NamedTuple):
     """What the head of a request decides."""
 
+    provider: Provider
     candidates: tuple[Provider, ...]
     target: str
     call: Call | None
@@ -153,7 +155,7 @@ def _routed(service: Service, flow: Flow, incoming: Incoming) -> _Route:
     for name, value, *_ in incoming.headers.marks:
         if name in _DEADLINES and value.replace(b".", b"", 1).isdigit():
             patience = float(value)
-    return _Route((provider,), target, call, destination.door, patience)
+    return _Route(provider, (provider,), target, call, destination.door, patience)
 
 
 def _record(

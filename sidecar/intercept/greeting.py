@@ -263,6 +263,7 @@ def _spliced(host: str, port: int) -> Exchange:
     return Exchange(
         id=f"{random.getrandbits(128):032x}",
         request=Request(method="CONNECT", target=f"{host}:{port}"),
+        provider=provider,
         candidates=(provider,),
         notes=Notes(time.monotonic()),
         door="connect",

@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from sidecar.credentials import identified
 from sidecar.exchange import Attempt
 from sidecar.headers import HOP_BY_HOP, Headers
 
@@ -55,11 +56,8 @@ def _rendered(attempt: Attempt, authority: bytes) -> tuple[bytes, bytes, bool]:
 
     A request that has neither is one piece.
     """
-    request, provider = attempt.request, attempt.provider
+    request, provider = identified(attempt), attempt.provider
     headers, socket = request.headers, attempt.exchange.socket
-    if provider.credential is not None and provider.dialect is not None:
-        credential = provider.dialect.credential_format.format(provider.credential.reveal)
-        headers = headers.with_field(provider.dialect.credential_header, credential)
     block, before = headers.block, b""
     measured, chunked, hosted, at = False, False, False, 0
     pieces = [f"{request.method} {provider.path}{request.target} HTTP/1.1\r\n".encode("latin-1")]
@@ -129,7 +127,7 @@ def response_head(head: bytes) -> ResponseHead:
     begin = head.find(b"\n") + 1
     reason = "OK" if head.startswith(b" 200 OK\r", 8) else head[13 : begin - 2].decode("latin-1")
     close, chunked, length = head.startswith(b"HTTP/1.0"), False, None
-    block, rare = b"", False
+    block, rare = head[begin:], False
     if (at := lowered.find(b"\ncontent-length:")) >= 0:
         length = int(head[at + 16 : head.find(b"\r", at)])
     if (at := lowered.find(b"\ntransfer-encoding:")) >= 0:
@@ -149,5 +147,5 @@ def response_head(head: bytes) -> ResponseHead:
         if not head.startswith(b" 101", 8):
             headers = headers.end_to_end()
     else:
-        headers = Headers.passing(block or head[begin:], length)
+        headers = Headers.passing(block, length)
     return ResponseHead(reason, headers, chunked, length, close)

@@ -92,7 +92,8 @@ class ReferenceUpstream:
         began = time.monotonic()
         total_due = began + timeouts.total
         head = request_head(attempt, provider.origin.authority.encode("latin-1"))
-        lines = Headers.from_block(head.data.partition(b"\r\n")[2])
+        line, _, block = head.data.partition(b"\r\n")
+        lines = Headers.from_block(block)
         fields = CIMultiDict((name.decode("latin-1"), value.decode("latin-1")) for name, value in lines)
         if head.chunked:
             fields.popall("Transfer-Encoding", None)  # aiohttp writes it itself, for every body of unknown length
@@ -100,7 +101,7 @@ class ReferenceUpstream:
         try:
             answer = await self._opened().request(
                 request.method,
-                URL(f"{provider.origin}{provider.path}{request.target}", encoded=True),
+                URL(f"{provider.origin}{line.split(b' ')[1].decode('latin-1')}", encoded=True),
                 headers=fields,
                 data=self._sent(body, record) if body.data is None or head.chunked else body.data or None,
                 allow_redirects=False,
