@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -35,6 +36,9 @@ logger = logging.getLogger(__name__)
 #: How often the configuration's file is looked at. A ConfigMap takes a minute to arrive anyway.
 _LOOK_SECONDS = 2.0
 _DISTRUST_LOGGED_SECONDS = 60.0
+#: How long a thread (one that exports traces, say) may keep the interpreter from calls. Python's own 5 ms are a pause
+#: that a listener hears.
+_SWITCH_SECONDS = 0.0005
 
 Load = Callable[[], Configuration]
 
@@ -133,7 +137,7 @@ class Application:
             "uptime_seconds": round(time.monotonic() - self._started, 3),
             "configuration": {"file": str(self._file) if self._file else None, "digest": service.configuration.digest},
             "addresses": self._addresses,
-            "bundle": str(self.authority.directory / BUNDLE_FILE) if self.authority else None,
+            "bundle": self._bundle,
             "providers": {name: _provider_told(provider) for name, provider in service.providers.items()},
             "plugins": [
                 {
@@ -147,6 +151,11 @@ class Application:
             "stacks": service.stacks(),
             "in_flight": self.metrics.in_flight,
         }
+
+    @property
+    def _bundle(self) -> str | None:
+        """What clients must trust; None where TLS is not ended."""
+        return str(self.authority.directory / BUNDLE_FILE) if self.authority else None
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -177,7 +186,9 @@ class Application:
             logger.warning("%s", rendered((problem,)))
         gc.collect()
         gc.freeze()  # what is there now stays; collections need not look at it
-        logger.info("ready: %s", ", ".join(f"{name} {address}" for name, address in self._addresses.items()))
+        fields = {"addresses": dict(self._addresses), "bundle": self._bundle, "digest": configuration.digest}
+        listed = ", ".join(f"{name} {address}" for name, address in self._addresses.items())
+        logger.info("ready: %s", listed, extra={"fields": fields})
 
     def _made(self, configuration: Configuration) -> Service:
         return Service(
@@ -295,6 +306,7 @@ async def run(load: Load, file: Path | None, on_ready: Callable[[Application], N
     Raises:
         ConfigurationError: it cannot start.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

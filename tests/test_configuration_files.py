@@ -5,19 +5,21 @@ Run as a program, this writes the schema: ``python tests/test_configuration_file
 
 import json
 import re
-from importlib.metadata import entry_points
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace as structs_replace
 
 from sidecar.catalogue import CATALOGUE
-from sidecar.configuration import load, providers, schema
+from sidecar.configuration import Configuration, load, providers, schema
 from sidecar.configuration.document import Node, parsed
 from sidecar.configuration.problem import Finding, Source
 from sidecar.configuration.shape import Form, Shape, fields_of
 from sidecar.dialects import names
+from sidecar.host import find
 from sidecar.settings import Settings
 
 CONFIG = Path(__file__).parents[1] / "config"
@@ -28,15 +30,9 @@ KEYS = dict.fromkeys(re.findall(r"\$\{env:(\w+)\}", "".join(path.read_text() for
 
 
 def plugin_structs() -> dict[str, type[Struct]]:
-    """The Config of each plugin that ships with the sidecar and is there already."""
-    structs = {}
-    for use in ("cache", "tracing"):
-        for entry in entry_points(group="sidecar", name=use):
-            try:
-                structs[use] = entry.load().Config
-            except (ImportError, AttributeError):
-                continue
-    return structs
+    """The Config of each plugin that ships with the sidecar."""
+    shipped = tomllib.loads((CONFIG.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    return {use: find(use).Config for use in shipped["project"]["entry-points"]["sidecar"]}
 
 
 def current_schema() -> str:
@@ -48,10 +44,19 @@ def unexpected(finding: Finding) -> None:
 
 
 def test_the_default_file_is_what_holds_without_a_file() -> None:
-    configuration = load(DEFAULT)
-    assert configuration.settings == load().settings
-    assert configuration.effective == load().effective
-    assert configuration.warnings == ()
+    written, built_in = load(DEFAULT), load()
+    assert without_plugins(written) == without_plugins(built_in)
+    assert written.warnings == ()
+    structs = plugin_structs()
+    for index, plugin in enumerate(written.settings.plugins):
+        struct = structs[plugin.use]
+        assert written.convert_plugin(index, struct) == built_in.convert_plugin(index, struct) == struct()
+        unwritten = built_in.settings.plugins[index]
+        assert structs_replace(plugin, config={}) == structs_replace(unwritten, config={})
+
+
+def without_plugins(configuration: Configuration) -> Settings:
+    return structs_replace(configuration.settings, plugins=())
 
 
 def missing(node: Node, shape: Shape, path: str) -> list[str]:
@@ -75,6 +80,10 @@ def test_the_default_file_has_every_setting() -> None:
     root = parsed(Source("sidecar.yaml", DEFAULT.read_text(encoding="utf-8")), unexpected)
     assert root is not None
     assert missing(root, Shape(Form.SECTION, Settings), "") == []
+    plugins = {str(builtins(node)["use"]): node for node in root.value["plugins"].value}
+    assert plugins.keys() == plugin_structs().keys()
+    for use, struct in plugin_structs().items():
+        assert missing(plugins[use].value["config"], Shape(Form.SECTION, struct), use) == []
 
 
 def test_the_default_file_explains_every_section_and_names_every_choice() -> None:

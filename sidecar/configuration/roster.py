@@ -1,32 +1,15 @@
 """The providers as the rest of the sidecar knows them, made from what is configured."""
 
 from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import cast
 
 from sidecar.configuration.check import is_built_in
 from sidecar.configuration.inforce import Configuration
-from sidecar.dialect import Dialect
 from sidecar.dialects import load
 from sidecar.exchange import Origin, Provider
 from sidecar.settings import ProviderSettings, Settings
 
 #: The origin of a provider that is reached by its hosts alone: to be replaced by the one that was asked for.
 NOWHERE = Origin("https", "", 443)
-
-
-class _Unopened:
-    """A dialect whose module is imported when it is first used: the catalogue names all, an agent calls few."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __getattr__(self, attribute: str) -> object:
-        if attribute.startswith("__"):
-            raise AttributeError(attribute)
-        value: object = getattr(load(self.name), attribute)
-        vars(self)[attribute] = value  # from now on it is found without coming here
-        return value
 
 
 def providers(configuration: Configuration) -> dict[str, Provider]:
@@ -57,14 +40,9 @@ def _provider(name: str, provider: ProviderSettings, settings: Settings) -> Prov
     return Provider(
         name=str(name),
         origin=provider.url.origin if provider.url else NOWHERE,
-        dialect=_dialect(provider.dialect) if provider.dialect else None,
+        dialect=load(provider.dialect) if provider.dialect else None,
         path=provider.url.path if provider.url else "",
         timeouts=provider.timeouts.over(settings.upstream.timeouts),
         credential=provider.credential,
         propagate_trace=provider.propagate_trace,
     )
-
-
-@cache
-def _dialect(name: str) -> Dialect:
-    return cast(Dialect, _Unopened(name))
