@@ -1,39 +1,41 @@
 """A sidecar proxy for AI agents. What a plugin may import stands here; nothing else is a promise."""
 
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 __version__: Final = "0.1.0"
 
-from sidecar.body import Body, Stream, StreamedBody, replay, tap
-from sidecar.dialect import Call, Operation
-from sidecar.exchange import (
-    Attempt,
-    AttemptRecord,
-    Exchange,
-    Fault,
-    Key,
-    Notes,
-    Provider,
-    Record,
-    Request,
-    Response,
-    Verdict,
-)
-from sidecar.headers import Headers
-from sidecar.hookspecs import (
-    AroundAttempt,
-    AroundExchange,
-    AttemptHandler,
-    ExchangeClosed,
-    ExchangeHandler,
-    Lifespan,
-    PluginConfig,
-    Runtime,
-    Sample,
-    Samples,
-    hookimpl,
-)
-from sidecar.payload import Chat, Payload, Speech, Transcription
+if TYPE_CHECKING:
+    from sidecar.body import Body, Stream, StreamedBody, replay, tap
+    from sidecar.dialect import Call, Operation
+    from sidecar.exchange import (
+        Attempt,
+        AttemptRecord,
+        Exchange,
+        Fault,
+        Key,
+        Notes,
+        Provider,
+        Record,
+        Request,
+        Response,
+        Verdict,
+    )
+    from sidecar.headers import Headers
+    from sidecar.hookspecs import (
+        AroundAttempt,
+        AroundExchange,
+        AttemptHandler,
+        ExchangeClosed,
+        ExchangeHandler,
+        Lifespan,
+        PluginConfig,
+        Runtime,
+        Sample,
+        Samples,
+        hookimpl,
+    )
+    from sidecar.payload import Chat, Payload, Speech, Transcription
 
 __all__ = [
     "AroundAttempt",
@@ -72,3 +74,16 @@ __all__ = [
     "replay",
     "tap",
 ]
+
+_HOMES = ("body", "dialect", "exchange", "headers", "hookspecs", "payload")
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import what is asked for: whoever wants only the command line shall not wait for all of it."""
+        if name in __all__:
+            for home in _HOMES:
+                if hasattr(module := import_module(f"sidecar.{home}"), name):
+                    value = globals()[name] = getattr(module, name)
+                    return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

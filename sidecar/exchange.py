@@ -312,8 +312,8 @@ class Response(Struct, frozen=True, kw_only=True, eq=False):
     status: int
     headers: Headers = Headers()
     body: Body = EMPTY
-    reason: str = ""
-    """The reason phrase; "" for the standard one."""
+    reason: str | None = None
+    """The reason phrase; None for the standard one."""
     answered_by: str = ""
     """A provider's name, or the plugin's that answered instead."""
     chunked: bool = False

@@ -16,12 +16,14 @@ from sidecar.errors import CallError
 from sidecar.exchange import AttemptRecord, Detail, Record
 from sidecar.headers import Headers
 from sidecar.payload import Chat, Speech, Transcription
+from sidecar.traceparent import trace_id
 from sidecar.websocket import TRAFFIC
 
 #: What kept records may hold of their requests and answers, all together.
 MAX_BYTES = 16 * 1024 * 1024
 _RECORD_BYTES = 2048
 _NO_HEADERS = Headers()
+_HARMLESS = (b"content-type", b"traceparent")
 _QUEUED = 1000
 
 
@@ -40,6 +42,7 @@ class AttemptTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended_seconds: float | None = None
     status: int | None = None
     error: str | None = None
+    error_kind: str | None = None
     dropped_trailers: tuple[str, ...] = ()
 
 
@@ -63,6 +66,8 @@ class CallTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call, as it is shown to people."""
 
     id: str
+    trace_id: str
+    """The same as the id, unless the agent brought a trace of its own."""
     at_ns: int
     """When it came in, ns since the epoch."""
     door: str
@@ -80,6 +85,8 @@ class CallTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: str
     answered_by: str | None = None
     error: str | None = None
+    error_kind: str | None = None
+    """What sort of error it is: see `kind_of`."""
     first_byte_seconds: float | None = None
     duration_seconds: float
     request_bytes: int = 0
@@ -102,6 +109,7 @@ def tell(record: Record) -> CallTold:
     traffic = exchange.notes.get(TRAFFIC)
     return CallTold(
         id=exchange.id,
+        trace_id=trace_id(exchange),
         at_ns=exchange.received_ns,
         door=exchange.door,
         provider=exchange.provider.name,
@@ -113,6 +121,7 @@ def tell(record: Record) -> CallTold:
         outcome=record.outcome,
         answered_by=record.answered_by,
         error=None if record.error is None else described(record.error),
+        error_kind=None if record.error is None else kind_of(record.error),
         first_byte_seconds=record.first_byte_seconds,
         duration_seconds=record.duration_seconds,
         request_bytes=record.request_bytes,
@@ -176,6 +185,7 @@ def _attempt_told(attempt: AttemptRecord, received: float) -> AttemptTold:
         ended_seconds=since(attempt.ended),
         status=attempt.status or None,
         error=None if attempt.error is None else described(attempt.error),
+        error_kind=None if attempt.error is None else kind_of(attempt.error),
         dropped_trailers=attempt.trailers,
     )
 
@@ -189,14 +199,36 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def kind_of(error: BaseException) -> str:
+    """The token of RFC 9209 section 2.3, ``agent_left``, or of other errors the type."""
+    if isinstance(error, CallError):
+        return error.kind
+    if isinstance(error, asyncio.CancelledError | ConnectionError):
+        return "agent_left"
+    return type(error).__name__
+
+
 def _slim(record: Record) -> Record:
-    """*record* without what nobody is told: headers, with the credentials among them, and the answer's end.
+    """*record* without what nobody is told: headers with the credentials among them, and the answer's end.
 
     What is kept is also what a call cannot use again while it is still in the processor's cache: the less, the faster.
     """
     exchange = record.exchange
-    exchange = replace(exchange, request=replace(exchange.request, headers=_NO_HEADERS))
+    request = exchange.request
+    exchange = replace(exchange, request=replace(request, headers=_harmless(request.headers)))
     return replace(record, exchange=exchange, headers=_NO_HEADERS, answer_tail=b"")
+
+
+def _harmless(headers: Headers) -> Headers:
+    """What of a request's headers is needed to tell of it: how to read its body, and whose trace it belongs to."""
+    template = headers.template
+    if template is not None and isinstance(known := template.memo.get(_harmless), Headers):
+        return known
+    fields = [(name, value) for name in _HARMLESS if (value := headers.get_bytes(name)) is not None]
+    kept = Headers(fields) if fields else _NO_HEADERS
+    if template is not None:
+        template.memo[_harmless] = kept
+    return kept
 
 
 class Journal:

@@ -141,7 +141,10 @@ class Routes:
 
     def _absolute(self, flow: Flow, target: str) -> Destination:
         """A request for a whole URL: what a client of a forward proxy sends for plain HTTP."""
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            raise NoRoute(f"cannot serve a request for {target[:80]!r}: its host is no host") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise NoRoute(f"cannot serve a request for {target[:80]!r}: neither a path nor an http URL")
         if not self._absolute_form:

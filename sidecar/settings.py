@@ -292,7 +292,7 @@ class PluginSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def label(self) -> str:
         """What it is called, in messages, traces and overrides."""
-        return self.name or self.use
+        return str(self.name or self.use)  # a plain one: labels are told as JSON
 
 
 class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -165,16 +165,18 @@ class Decoder:
             return {}
         if not isinstance(node.value, dict):
             return self._mismatch(node, path, "a mapping")
-        return plain(node) if self._references_hold(node, path) else WRONG
+        self._try_references(node, path)
+        return plain(node)
 
-    def _references_hold(self, node: Node, path: str) -> bool:
+    def _try_references(self, node: Node, path: str) -> None:
         if isinstance(node.value, dict):
-            held = [self._references_hold(child, _joined(path, key)) for key, child in node.value.items()]
+            for key, child in node.value.items():
+                self._try_references(child, _joined(path, key))
         elif isinstance(node.value, list):
-            held = [self._references_hold(item, f"{path}[{index}]") for index, item in enumerate(node.value)]
-        else:
-            held = [not isinstance(node.value, str) or isinstance(self._resolved(node, path), str)]
-        return all(held)
+            for index, item in enumerate(node.value):
+                self._try_references(item, f"{path}[{index}]")
+        elif isinstance(node.value, str):
+            self._resolved(node, path)
 
     def _leaf(self, node: Node, shape: Shape, path: str) -> Any:
         value = self._builtins(node, path, nullable=shape.nullable)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from sidecar.catalogue import CATALOGUE
-from sidecar.configuration.document import Node
+from sidecar.configuration.document import Node, plain
 from sidecar.configuration.reference import refers
 from sidecar.configuration.shape import Form, Shape, fields_of
 from sidecar.settings import Settings
@@ -66,6 +66,8 @@ def _plain(value: Any, shape: Shape, node: Node | None) -> Any:
         return {str(key): _plain(item, shape.inner, entries.get(key)) for key, item in value.items()}
     if shape.form is Form.SEQUENCE and shape.inner is not None:
         items: list[Any] = node.value if node is not None and isinstance(node.value, list) else [None] * len(value)
+        if node is not None and len(items) != len(value):  # one of them could not be read, so a default holds
+            return plain(node)
         return [_plain(item, shape.inner, child) for item, child in zip(value, items, strict=True)]
     if node is not None and refers(node.written):
         return node.written

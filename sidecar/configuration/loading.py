@@ -52,7 +52,7 @@ def load(
         findings += configuration.contradictions(names() if dialects is None else dialects, findings)
     problems = ordered(findings)
     if any(problem.severity == "error" for problem in problems):
-        raise InvalidConfiguration(problems)
+        raise InvalidConfiguration(problems, None if settings is None else configuration)
     configuration.warnings = problems
     return configuration
 

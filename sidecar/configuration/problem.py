@@ -12,10 +12,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from sidecar.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sidecar.configuration.inforce import Configuration
 
 #: What YAML 1.1 takes for the end of a line.
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -140,9 +144,11 @@ class Problem(Struct, frozen=True, kw_only=True):
 class InvalidConfiguration(ConfigurationError):
     """``problems`` are all that were found; ``str()`` shows them, or the first hundred."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], configuration: "Configuration | None" = None) -> None:
         super().__init__(rendered(problems))
         self.problems = tuple(problems)
+        self.configuration = configuration
+        """With the default for what is wrong, for who looks for more that is; None if there is nothing to look at."""
 
 
 def ordered(findings: Sequence[Finding]) -> tuple[Problem, ...]:

@@ -28,8 +28,9 @@ _CONTENT = re.compile(
 )
 _RESOURCE = re.compile(rf"/(v\w+)/{_LOCATED}(interactions|decisions)")
 _OPENAI = re.compile(rf"/(v\w+)/({_LOCATED}(?:endpoints/openapi|openai))/chat/completions")
+# Google's SDK joins its default host, which ends in a slash, and a path that begins with one.
 _LIVE = re.compile(
-    r"/ws/google\.(?:ai\.generativelanguage\.(v\w+)\.GenerativeService\.(BidiGenerateContent(?:Constrained)?)"
+    r"//?ws/google\.(?:ai\.generativelanguage\.(v\w+)\.GenerativeService\.(BidiGenerateContent(?:Constrained)?)"
     r"|cloud\.aiplatform\.(v\w+)\.LlmBidiService/BidiGenerateContent)"
 )
 _TEMPLATE = "projects/{project}/locations/{location}/"
@@ -77,7 +78,7 @@ class Gemini(Family):
             return _posted(path)
         if method != "GET" or _LIVE.fullmatch(path) is None:
             return None
-        return Call(operation=Operation.REALTIME, endpoint="live", route=path, socket=True)
+        return Call(operation=Operation.REALTIME, endpoint="live", route=f"/{path.lstrip('/')}", socket=True)
 
     def answer_of(self, call: Call, document: bytes | Raw) -> Answer:
         return read_openai_document(document) if call.endpoint == "chat.completions" else read_document(document)

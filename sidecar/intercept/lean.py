@@ -121,11 +121,12 @@ class _Message:
                 return b""
             if self.error is not None:
                 raise self.error
-            self._waiter = self.connection.loop.create_future()
+            waiter = self._waiter = self.connection.loop.create_future()
             try:
-                await self._waiter
+                await waiter
             finally:
-                self._waiter = None
+                if self._waiter is waiter:  # else another reader waits: one that was cancelled may be late to go
+                    self._waiter = None
         data = self.take()
         self.connection.read_on()
         return data
@@ -271,7 +272,7 @@ class AgentConnection(asyncio.Protocol):
 
     def finish(self) -> None:
         self._last = True
-        if not self._busy and not self._ready and self._transport is not None:
+        if not self._busy and not self._ready and self._message is None and self._transport is not None:
             self._transport.close()
 
     async def ended(self, grace_seconds: float) -> None:
@@ -295,7 +296,7 @@ class AgentConnection(asyncio.Protocol):
         try:
             while True:
                 if not self._ready:
-                    if self._last:
+                    if self._last and self._message is None:
                         break
                     self._waiter = self.loop.create_future()
                     try:
@@ -359,12 +360,12 @@ class AgentConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         while data:
-            if self._last:
+            message = self._message
+            if self._last and message is None:
                 self._rest += data
                 if len(self._rest) > HIGH_BYTES:
                     self._pause()
                 return
-            message = self._message
             data = self._take_head(data) if message is None else self._take_body(message, data)
 
     def _take_head(self, data: bytes) -> bytes:
@@ -380,7 +381,9 @@ class AgentConnection(asyncio.Protocol):
         end = whole.find(b"\r\n\r\n", max(len(begun) - 3, 0))
         size = (end if end >= 0 else len(whole)) + 4
         if size > self._keeper.max_head_bytes:
-            return self._refuse(431, f"its head is over {self._keeper.max_head_bytes} bytes")
+            return self._refuse(
+                431, f"its head is over {self._keeper.max_head_bytes:d} bytes (listen.limits.header_size)"
+            )
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
             self._headed = False
@@ -402,7 +405,13 @@ class AgentConnection(asyncio.Protocol):
     def _begin(self, head: bytes, rest: bytes) -> bytes:
         """A head is whole; what follows its body, as far as that has come."""
         line_end = head.find(b"\r\n")
-        method, target, version = head[:line_end].decode("latin-1").split(" ")
+        match head[:line_end].decode("latin-1").split(" "):
+            case method, target, ("HTTP/1.1" | "HTTP/1.0") as version:
+                pass
+            case method, target, version:
+                return self._refuse(505, f"{version[:20]} is not spoken here; HTTP/1.1 is")
+            case _:  # llhttp takes more than one space, and none where HTTP/0.9 ends its line
+                return self._refuse(400, "its request line is not a method, a target and a version")
         headers = Headers.from_block(head[line_end + 2 :])
         keep_alive = version == "HTTP/1.1"
         length, measured, chunked, invited, upgrade, socket = 0, False, False, False, False, False
@@ -484,7 +493,8 @@ class AgentConnection(asyncio.Protocol):
                 self._parser.feed_data(data)
             except httptools.HttpParserError as error:
                 message.fail(f"the request's chunks are malformed: {error}")
-                self._last = True
+                self._last, self._message = True, None
+                return b""
         if not message.left:
             self._message = self._parser = None
             if message.held is not None:

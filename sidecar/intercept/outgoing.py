@@ -23,13 +23,13 @@ TAIL_BYTES = 16 * 1024
 _COPY_BYTES = 16 * 1024
 _BODILESS = frozenset((204, 304))
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
-_STATUS_LINES: dict[tuple[int, str], bytes] = {}
+_STATUS_LINES: dict[tuple[int, str | None], bytes] = {}
 
 
-def status_line(status: int, reason: str) -> bytes:
+def status_line(status: int, reason: str | None) -> bytes:
     line = _STATUS_LINES.get((status, reason))
     if line is None:
-        if not reason:
+        if reason is None:
             try:
                 reason = HTTPStatus(status).phrase
             except ValueError:
@@ -234,7 +234,7 @@ def refusal(status: int, kind: str, message: str) -> bytes:
     """The whole of an answer, on the wire, to what cannot become a call; the connection ends with it."""
     phrase = plain_error(status, kind, f"agent-sidecar: {message}")
     head = f"Content-Type: {phrase.content_type}\r\nContent-Length: {len(phrase.body)}\r\nConnection: close\r\n\r\n"
-    return status_line(status, "") + head.encode("latin-1") + phrase.body
+    return status_line(status, None) + head.encode("latin-1") + phrase.body
 
 
 def _phrased(phrase: Phrase, error: CallError) -> Response:

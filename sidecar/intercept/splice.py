@@ -47,6 +47,8 @@ class Side(asyncio.Protocol):
         self.far: Side
         self.transport: asyncio.Transport | None = None
         self.lost = False
+        self.ended = False
+        """Whether it has said all it has to say."""
         self.received_bytes = 0
         self.pending = b""
         """What came before the far side had its transport."""
@@ -90,11 +92,12 @@ class Side(asyncio.Protocol):
                 self._observe = None
 
     def eof_received(self) -> bool:
+        self.ended = True
         far = self.far.transport
         if far is None or not far.can_write_eof():
             return False
         far.write_eof()
-        return True
+        return not self.far.ended  # where both have ended there is nothing to stay open for
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.lost:

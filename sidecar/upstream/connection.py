@@ -202,14 +202,16 @@ class Connection(asyncio.Protocol):
         self._heads.clear()
         self._raw = raw
         if len(raw) > self._owner.max_head_bytes:
-            answer.fail(UpstreamBroken(f"the head of the provider's answer is over {self._owner.max_head_bytes} bytes"))
+            answer.fail(
+                UpstreamBroken(f"the head of the provider's answer is over {self._owner.max_head_bytes:d} bytes")
+            )
             return False
         return True
 
     def _take_head(self, answer: Answer, status: int, block: bytes) -> bool:
         try:
             if len(block) > self._owner.max_head_bytes:
-                raise ValueError(f"it is over {self._owner.max_head_bytes} bytes")
+                raise ValueError(f"it is over {self._owner.max_head_bytes:d} bytes")
             head = response_head(block)
         except ValueError as error:
             answer.fail(UpstreamBroken(f"the head of the provider's answer cannot be used: {error}"))
@@ -295,6 +297,11 @@ class Connection(asyncio.Protocol):
             self._upload = None
         if self.transport is not None:
             self.transport.abort()
+
+    def hand_over(self) -> None:
+        """Its transport becomes somebody else's, who will hear of its end instead of us."""
+        self._owner.watchdog.release(self)
+        self._owner.lost(self)
 
     # -- from the watchdog -------------------------------------------------------------------------------------------
 

@@ -114,6 +114,9 @@ class LeanUpstream:
             except asyncio.CancelledError:
                 await answer.aclose()
                 raise
+        tunnel = answer.tunnel(connection.transport) if upgrade else None
+        if tunnel is not None:
+            connection.hand_over()
         return Response(
             status=answer.status,
             headers=answer.headers,
@@ -121,7 +124,7 @@ class LeanUpstream:
             body=Body(answer.take()) if answer.complete else answer,
             answered_by=provider.name,
             chunked=answer.chunked,
-            tunnel=answer.tunnel(connection.transport) if upgrade else None,
+            tunnel=tunnel,
         )
 
     # -- the pool --------------------------------------------------------------------------------------------------

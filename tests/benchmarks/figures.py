@@ -38,11 +38,6 @@ def pair_ratios(of: Mapping[int, float], to: Mapping[int, float]) -> list[float]
     return [of[number] / to[number] for number in sorted(of.keys() & to.keys()) if to[number]]
 
 
-def histogram_bound(samples: Sequence[float], bound: float) -> float:
-    """The share of *samples* above *bound*; 0 without samples."""
-    return sum(sample > bound for sample in samples) / len(samples) if samples else 0.0
-
-
 def void(lateness: Sequence[float], p50: float, *, resolvable: float) -> bool:
     """Whether a generator that was so late (one entry per call) measured itself instead of the proxy.
 

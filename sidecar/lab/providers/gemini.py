@@ -43,6 +43,7 @@ class Gemini(Emulation):
             post("/{version}/decisions", decisions),
             get("/{version}/models", self._models),
             socket(live, self._live),
+            socket(f"/{live}", self._live),  # as Google's SDK writes it if it is given no URL
             socket("/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent", self._live),
         )
 

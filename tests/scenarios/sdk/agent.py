@@ -49,23 +49,35 @@ class Naps:
         return await self._sleep_async(0 if self._skips(delay) else delay, result)
 
 
-def stay_at_home(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook: whatever is not on loopback cannot be reached, at once and on every machine."""
-    if event == "socket.getaddrinfo":
-        host = arguments[0]
-    elif event == "socket.connect" and isinstance(arguments[1], tuple):
-        host = arguments[1][0]
-    else:
-        return
-    host = host.decode() if isinstance(host, bytes) else host
-    if host is None or host == "localhost":
-        return
-    try:
-        if ipaddress.ip_address(host).is_loopback:
+class Home:
+    """Keeps the process on loopback: everything else cannot be reached, at once and on every machine.
+
+    ``missed``: the hosts that it was kept from.
+    """
+
+    def __init__(self) -> None:
+        self.missed: list[str] = []
+        sys.addaudithook(self._stay)
+
+    def _stay(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.getaddrinfo":
+            host = arguments[0]
+        elif event == "socket.connect" and isinstance(arguments[1], tuple):
+            host = arguments[1][0]
+        else:
             return
+        host = host.decode() if isinstance(host, bytes) else host
+        if host is None or host == "localhost" or _is_loopback(host):
+            return
+        self.missed.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, f"the agent went for {host} by itself")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        pass
-    raise socket.gaierror(socket.EAI_NONAME, f"the agent went for {host} by itself")
+        return False
 
 
 def told(made: Made) -> dict[str, Any]:
@@ -96,8 +108,7 @@ def main() -> None:
         saying.write(json.dumps(what) + "\n")
         saying.flush()
 
-    naps = Naps()
-    sys.addaudithook(stay_at_home)
+    naps, home = Naps(), Home()
     try:
         calls = importlib.import_module(f"tests.scenarios.sdk.agents.{sys.argv[1]}")
     except ImportError as error:
@@ -107,14 +118,13 @@ def main() -> None:
     with asyncio.Runner() as runner:
         for line in sys.stdin:
             wanted = json.loads(line)
-            naps.skipping, naps.seconds = wanted["impatient"], []
+            naps.skipping, naps.seconds, home.missed = wanted["impatient"], [], []
             try:
                 made = getattr(calls, wanted["call"])(wanted["url"])
-                if inspect.iscoroutine(made):
-                    made = runner.run(made)
-                say(**told(made), naps=naps.seconds)
+                outcome = told(runner.run(made) if inspect.iscoroutine(made) else made)
             except Exception as error:
-                say(**lamented(error), naps=naps.seconds)
+                outcome = lamented(error)
+            say(**outcome, naps=naps.seconds, alone=list(dict.fromkeys(home.missed)))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ _MAX_LINE_BYTES = 16 * 1024 * 1024
 class Outcome(msgspec.Struct, kw_only=True):
     """What came of a call: a ``text``, a ``sound``, ``samples``, or an ``error`` (its class) with ``status`` and words.
 
-    ``naps``: the pauses that the SDK made before further tries, in seconds; they were skipped.
+    ``naps``: the pauses that the SDK made before further tries, in seconds; they were skipped. ``alone``: the hosts
+    that the agent went for by itself, in vain.
     """
 
     text: str | None = None
@@ -36,6 +37,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     status: int | None = None
     words: str = ""
     naps: list[float] = []
+    alone: list[str] = []
 
     @property
     def heard(self) -> bytes | Samples:
@@ -58,6 +60,7 @@ class Agent:
         self.missing: str | None = None
         self._process = process
         self._ready = False
+        self._readiness = asyncio.Lock()
 
     @classmethod
     async def start(cls, name: str, directory: Path, environment: Mapping[str, str]) -> Self:
@@ -74,9 +77,10 @@ class Agent:
         return cls(name, process)
 
     async def ready(self) -> None:
-        if not self._ready:
-            self.missing = (await self._line(_START_SECONDS)).get("missing")
-            self._ready = True
+        async with self._readiness:
+            if not self._ready:
+                self.missing = (await self._line(_START_SECONDS)).get("missing")
+                self._ready = True
 
     async def call(self, name: str, url: str | None, *, impatient: bool = False) -> Outcome:
         """Have the agent make a call. *impatient*: pauses between tries are skipped."""
@@ -91,7 +95,8 @@ class Agent:
 
     async def _line(self, timeout_seconds: float) -> dict[str, Any]:
         process = self._process
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         line = b""
         try:
             async with asyncio.timeout(timeout_seconds):

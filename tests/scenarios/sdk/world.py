@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
-from sidecar.journal import CallTold, tell
 from sidecar.lab import Lab, Received
 from sidecar.lab.audio import wav
 from sidecar.lab.audio.decode import decoded, decoded_raw
@@ -14,6 +13,7 @@ from sidecar.lab.audio.pcm import joined
 from sidecar.lab.engines.contract import Voice
 from sidecar.lab.engines.echo import EchoRecognizer, EchoSynthesizer
 from tests.running import Running, running
+from tests.scenarios.sdk.ledger import Ledger
 from tests.scenarios.sdk.material import RATE, RECORDING, SPOKEN, Samples
 from tests.scenarios.sdk.process import Agent, clean_environment
 
@@ -59,13 +59,13 @@ def free_ports(count: int) -> list[int]:
 class World:
     """Made by `world`."""
 
-    def __init__(self, lab: Lab, sidecar: Running, directory: Path) -> None:
+    def __init__(self, lab: Lab, sidecar: Running, ledger: Ledger, directory: Path) -> None:
         self.lab = lab
         self.sidecar = sidecar
+        self.ledger = ledger
         self._directory = directory
         self._agents: dict[tuple[str, bool], asyncio.Task[Agent]] = {}
-        self._told: asyncio.Queue[CallTold] = asyncio.Queue()
-        self._following = asyncio.create_task(self._follow())
+        self._preparing: asyncio.Task[None] | None = None
 
     # -- agents ------------------------------------------------------------------------------------------------------
 
@@ -78,16 +78,22 @@ class World:
         return agent
 
     def prepare(self, agents: Iterable[tuple[str, bool]]) -> None:
-        """Start agents ahead of time: importing an SDK takes long."""
+        """Start agents ahead of time, one after another: importing an SDK takes long."""
+        self._preparing = asyncio.create_task(self._prepare(list(dict.fromkeys(agents))))
+
+    async def _prepare(self, agents: list[tuple[str, bool]]) -> None:
         for name, proxied in agents:
-            self._started(name, proxied=proxied)
+            await self.agent(name, proxied=proxied)
 
     def _started(self, name: str, *, proxied: bool) -> asyncio.Task[Agent]:
         if (name, proxied) not in self._agents:
-            environment = self.proxied_environment() if proxied else self.direct_environment()
-            starting = Agent.start(name, self._directory, environment)
-            self._agents[name, proxied] = asyncio.create_task(starting)
+            self._agents[name, proxied] = asyncio.create_task(self.own_agent(name, proxied=proxied))
         return self._agents[name, proxied]
+
+    async def own_agent(self, name: str, *, proxied: bool) -> Agent:
+        """An agent that no other test uses; whoever asks for it ends it."""
+        environment = self.proxied_environment() if proxied else self.direct_environment()
+        return await Agent.start(name, self._directory, environment)
 
     def proxied_environment(self) -> dict[str, str]:
         bundle = str(self.sidecar.bundle)
@@ -100,48 +106,38 @@ class World:
 
     # -- what happened -----------------------------------------------------------------------------------------------
 
-    async def _follow(self) -> None:
-        async for record in self.sidecar.application.journal.follow():
-            self._told.put_nowait(tell(record))
-
-    async def calls(self, count: int) -> list[CallTold]:
-        """The next *count* calls that end."""
-        async with asyncio.timeout(5):
-            return [await self._told.get() for _ in range(count)]
-
     def forget(self) -> None:
         """Forget what was received and told so far, and the faults that were asked for."""
-        self.sidecar.application.account()
-        while not self._told.empty():
-            self._told.get_nowait()
+        self.ledger.untold()
         for provider in self.lab.providers.values():
             provider.forget()
             provider.clear_faults()
 
-    @property
-    def untold(self) -> list[CallTold]:
-        """Calls that have ended and that nobody has asked for."""
-        self.sidecar.application.account()
-        return [self._told.get_nowait() for _ in range(self._told.qsize())]
-
     def received(self, provider: str) -> list[Received]:
         return list(self.lab.provider(PROVIDERS[provider]).requests)
 
+    @property
+    def received_by_any(self) -> list[Received]:
+        return [received for provider in self.lab.providers.values() for received in provider.requests]
+
     def authority(self, provider: str) -> str:
         """Where the sidecar finds *provider*."""
-        return self.lab.url(PROVIDERS[provider]).removeprefix("http://")
+        return self.lab.tls_url(PROVIDERS[provider]).removeprefix("https://")
 
     async def close(self) -> None:
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.wait((self._preparing,))
         for starting in self._agents.values():
             await (await starting).kill()
-        self._following.cancel()
-        await asyncio.wait((self._following,))
 
 
-def _overrides(lab: Lab) -> Iterator[str]:
+def _overrides(lab: Lab, ca_file: Path) -> Iterator[str]:
+    """The real thing in all but the place: providers are reached by TLS, and mean what the catalogue says they mean."""
     for (ours, theirs), port in zip(PROVIDERS.items(), free_ports(len(PROVIDERS)), strict=True):
-        yield f"providers.{ours}.url={lab.url(theirs)}"
+        yield f"providers.{ours}.url={lab.tls_url(theirs)}"
         yield f"providers.{ours}.port={port}"
+    yield f"tls.extra_ca_files=[{ca_file}]"
     yield "log.calls=none"
 
 
@@ -150,9 +146,10 @@ async def world(directory: Path) -> AsyncIterator[World]:
     """*directory* is the agents' home."""
     async with Lab(tls=True) as lab:
         (directory / RECORDING).write_bytes(await spoken())
-        (directory / "lab.crt").write_bytes(lab.ca_pem)
-        async with running(*_overrides(lab)) as sidecar:
-            made = World(lab, sidecar, directory)
+        ca_file = directory / "lab.crt"
+        ca_file.write_bytes(lab.ca_pem)
+        async with running(*_overrides(lab, ca_file)) as sidecar, Ledger(sidecar) as ledger:
+            made = World(lab, sidecar, ledger, directory)
             try:
                 yield made
             finally:

@@ -169,7 +169,10 @@ async def test_streams_an_answer_chunk_by_chunk(opened: Open) -> None:
 
 
 async def test_an_answer_in_one_byte_segments_is_the_same(opened: Open) -> None:
-    data = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\n"
+    data = (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\n"
+    )
 
     async def script(line: Line) -> None:
         await line.request()

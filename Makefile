@@ -1,0 +1,50 @@
+# make demo   a voice agent calls three providers through the sidecar, before your eyes
+# make test   the tests
+# make check  formatting, lint, types
+# make bench  the sidecar beside nginx and a minimal proxy
+# All of them set up .venv first; PYTHON=python3.12 chooses the interpreter, PYTEST=… adds options for pytest.
+
+PYTHON ?= python3
+PYTEST ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --editable
+
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/.demo
+	@$(BIN)/python -m sidecar.lab.demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	@command -v nginx >/dev/null && command -v wrk >/dev/null || { echo "make bench needs nginx and wrk: apt-get install nginx-light wrk"; exit 1; }
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml
+	@echo "Installing agent-sidecar, speech engines and the agent's SDKs into $(VENV): about 300 MB, a minute or two"
+	@$(PIP) ".[lab]"
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python pyproject.toml
+	@echo "Installing what the tests need into $(VENV): engines, SDKs and tools, about 400 MB"
+	@$(PIP) ".[lab,sdks,dev]"
+	@touch $@
+
+# Debian keeps a part of Python's venv in a package of its own.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "agent-sidecar needs Python 3.11 or later; $(PYTHON) is `$(PYTHON) --version 2>&1`. Name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		[ `id -u` = 0 ] && command -v apt-get >/dev/null && echo "Installing python3-venv" && apt-get update -qq && apt-get install -qq -y python3-venv; \
+	} || { echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv"; exit 1; }
+	@echo "Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
