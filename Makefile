@@ -16,7 +16,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/python -m sidecar.lab.demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check

@@ -63,6 +63,7 @@ class Application:
         self._runners: list[web.AppRunner] = []
         self._addresses: dict[str, str] = {}
         self._retired: set[asyncio.Task[None]] = set()
+        self._reloading = asyncio.Lock()
         self._digest = ""
         self._stopping = False
         self._warned: dict[str, float] = {}
@@ -260,6 +261,10 @@ class Application:
 
     async def reload(self) -> bool:
         """Take the configuration anew into service; on any problem keep the one in force, and say so."""
+        async with self._reloading:  # a signal may come while a change of the file is being taken
+            return await self._reload()
+
+    async def _reload(self) -> bool:
         self._digest = self._file_digest()
         before = self.service
         try:
@@ -269,6 +274,14 @@ class Application:
         except ConfigurationError as error:
             self.metrics.count("config_reloads", result="refused")
             logger.error("the new configuration is refused, %s stays in force:\n%s", before.configuration.digest, error)
+            return False
+        except Exception:
+            self.metrics.count("config_reloads", result="refused")
+            digest = before.configuration.digest
+            logger.exception("the new configuration cannot be taken, %s stays in force; this is a defect", digest)
+            return False
+        if self._stopping:
+            await service.stop()
             return False
         self._service = service
         self.metrics.count("config_reloads", result="taken")
@@ -336,9 +349,11 @@ async def run(load: Load, file: Path | None, on_ready: Callable[[Application], N
 
 def _open_authority(settings: Settings, service: Service) -> Authority | None:
     """The pod's CA. Without a directory of its own choosing it is not worth failing for: base URLs need no CA."""
-    directory = Path(settings.tls.directory_in(os.environ))
+    directory, names = Path(settings.tls.directory_in(os.environ)), _names(service)
+    if not names:  # no provider is called by name
+        return None
     try:
-        return open_authority(directory, _names(service), [Path(file) for file in settings.tls.extra_ca_files])
+        return open_authority(directory, names, [Path(file) for file in settings.tls.extra_ca_files])
     except ConfigurationError as error:
         if settings.tls.directory is not None:
             raise

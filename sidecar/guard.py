@@ -7,7 +7,8 @@ raises before it called on                the call goes on with the exchange tha
 raises after it had an answer             that answer is used, unless its body was already begun: then the call fails
 raises what was raised inside it          passed on; no fault of the layer's
 overruns its own time                     as if it had raised; time inside ``call_next`` does not count
-returns what is no `Response`             as if it had raised
+overruns it blocking the event loop       what it returned is used, since nothing could stop it; the fault is noted
+returns what is no proper `Response`      as if it had raised
 calls on more than once                   allowed; answers that it does not return are closed when the exchange is over
 is cancelled because the agent left       passed on
 fails *after* times in a row              quarantined for a while: calls pass it by
@@ -23,8 +24,10 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from sidecar.body import Body
 from sidecar.errors import PluginFailed
 from sidecar.exchange import Attempt, Exchange, Fault, Notes, Response
+from sidecar.headers import Headers
 from sidecar.stack import Handler, Layer
 from sidecar.watchdog import NEVER, Watchdog
 
@@ -56,7 +59,8 @@ class Guard:
         self.clock = clock
         self.faults = 0
         """In all."""
-        self.in_a_row = 0
+        self.in_a_row: dict[str, int] = {}
+        """By hook: one that does well does not make up for another that fails."""
         self.quarantined_until = 0.0
         self._logged_at = -NEVER
         self._unlogged = 0
@@ -83,20 +87,26 @@ class Guard:
                 if not turn.expired:
                     raise
             except Exception as error:
-                if error is turn.error:
+                if error is turn.error and not turn.expired:
                     raise
                 fault = error
                 reason = f"raised {type(error).__name__}: {error}"
             finally:
                 self.watchdog.release(turn)
             if turn.expired:
-                if turn.task.uncancel():  # the agent left as well
+                if turn.uncancelled():  # the agent left as well
                     raise asyncio.CancelledError
                 reason = f"took longer than its {self.budget_seconds:g} s"
-            elif isinstance(response, Response):
-                self.in_a_row = 0
-                return response
-            reason = reason or f"returned {type(response).__name__} where a Response is due"
+            elif fault is None:
+                reason = _amiss(response)
+                if not reason:
+                    if (took := turn.own_seconds()) <= self.budget_seconds:
+                        if self.in_a_row:
+                            self.in_a_row.pop(hook, None)
+                    else:
+                        reason = f"took {took:.3g} s of its {self.budget_seconds:g} s at a stretch"
+                        self.report(hook, _notes(subject), reason, "ignored", None)
+                    return response  # type: ignore[return-value]
             return await self._go_on_without(hook, subject, turn, reason, fault)
 
         return handle
@@ -120,14 +130,17 @@ class Guard:
         return answered
 
     def report(self, hook: str, notes: Notes | None, reason: str, action: str, error: BaseException | None) -> None:
-        """Write a fault down, and decide on quarantine. The log has at most one line in ten seconds per plugin."""
+        """Write a fault down, and decide on quarantine. The log has at most one line in ten seconds per plugin.
+
+        Quarantine is for layers: it is no help against an observer that fails, which holds up nothing.
+        """
         self.faults += 1
-        self.in_a_row += 1
+        in_a_row = self.in_a_row[hook] = self.in_a_row.get(hook, 0) + 1
         if notes is not None:
             notes.faults.append(Fault(self.plugin, hook, reason, action, notes.since()))
         now = self.clock()
-        if self.in_a_row >= self.quarantine_after:
-            self.in_a_row = 0
+        if in_a_row >= self.quarantine_after and hook in ("around_exchange", "around_attempt"):
+            self.in_a_row.clear()
             self.quarantined_until = now + self.quarantine_seconds
             logger.warning(
                 "plugin %s failed %d times in a row and is bypassed for %g s; last: %s %s",
@@ -154,7 +167,7 @@ class Guard:
 class _Turn(Generic[Subject]):
     """A layer's time with one subject. It is the ``call_next`` that the layer is given, and so knows when it waits."""
 
-    __slots__ = ("_resumed", "_spent", "answer", "due", "error", "expired", "guard", "inner", "task")
+    __slots__ = ("_cancellations", "_inside", "_resumed", "_spent", "answer", "due", "error", "guard", "inner", "task")
 
     def __init__(self, guard: Guard, inner: Handler[Subject]) -> None:
         self.guard = guard
@@ -162,31 +175,65 @@ class _Turn(Generic[Subject]):
         self.task: asyncio.Task[object] = asyncio.current_task()  # type: ignore[assignment]
         self.answer: Response | None = None
         self.error: BaseException | None = None
-        self.expired = False
+        self._cancellations = self._inside = 0
         self._spent = 0.0
         self._resumed = time.monotonic()
         self.due = self._resumed + guard.budget_seconds
         guard.watchdog.watch(self)
 
     async def __call__(self, subject: Subject) -> Response:
-        self._spent += time.monotonic() - self._resumed
-        self.due = NEVER
+        if not self._inside:
+            self._spent += time.monotonic() - self._resumed
+            self.due = NEVER
+        self._inside += 1
         try:
             response: Response = await self.inner(subject)
             self.answer = response
+            if response.body.data is None and isinstance(subject, Attempt):  # of the others `Dispatch` knows
+                subject.exchange.notes.open_bodies.append(response.body)
         except BaseException as error:
             self.error = error
             raise
         finally:
-            self._resumed = time.monotonic()
-            self.due = self._resumed + self.guard.budget_seconds - self._spent
+            self._inside -= 1
+            if not self._inside:
+                self._resumed = time.monotonic()
+                self.due = self._resumed + self.guard.budget_seconds - self._spent
+                if self.guard.watchdog.asleep:
+                    self.guard.watchdog.rouse()
         return response
 
+    def own_seconds(self) -> float:
+        """What it has taken so far, time inside ``call_next`` left out."""
+        return self._spent if self._inside else self._spent + time.monotonic() - self._resumed
+
+    @property
+    def expired(self) -> bool:
+        return self._cancellations > 0
+
     def overdue(self, now: float) -> None:
-        self.due = NEVER
-        if not self.expired:
-            self.expired = True
-            self.task.cancel()
+        self._cancellations += 1
+        self.due = now + self.guard.budget_seconds  # one that swallows this is cancelled again
+        self.task.cancel()
+
+    def uncancelled(self) -> int:
+        """Take our cancellations of the task back; how many of others are left."""
+        left = 0
+        for _ in range(self._cancellations):
+            left = self.task.uncancel()
+        return left
+
+
+def _amiss(response: object) -> str:
+    """What is wrong with what a layer has returned; "" for nothing. msgspec does not check what a Struct is made of."""
+    if not isinstance(response, Response):
+        return f"returned {type(response).__name__} where a Response is due"
+    if not isinstance(response.body, Body) or not isinstance(response.headers, Headers):
+        return "returned a Response whose body is no Body or whose headers are no Headers"
+    status = response.status
+    if not isinstance(status, int) or not (200 <= status <= 999 or (status == 101 and response.tunnel is not None)):
+        return f"returned a Response of status {status!r}"
+    return ""
 
 
 def _notes(subject: Exchange | Attempt) -> Notes:

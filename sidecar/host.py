@@ -25,6 +25,12 @@ from sidecar.stack import Handler, compose
 GROUP = "sidecar"
 _ASYNC = frozenset(("around_exchange", "around_attempt"))
 _HOOK_NAMES = tuple(name for spec in HOOKS for name in vars(spec) if not name.startswith("_"))
+_ARGUMENTS = {
+    name: tuple(inspect.signature(vars(spec)[name]).parameters)
+    for spec in HOOKS
+    for name in vars(spec)
+    if name in _HOOK_NAMES
+}
 
 
 class Unusable(Exception):
@@ -97,6 +103,9 @@ def check_class(name: str, loaded: object) -> type:
             problems.append(f"{loaded.__name__}.{hook} asks for a place of its own; the configuration gives the order")
         if (hook in _ASYNC) != inspect.iscoroutinefunction(method):
             problems.append(f"{loaded.__name__}.{hook} must {'' if hook in _ASYNC else 'not '}be async")
+        taken, due = tuple(inspect.signature(method).parameters), _ARGUMENTS[hook]
+        if taken != due:  # pluggy would take fewer of them, and any order
+            problems.append(f"{loaded.__name__}.{hook} takes ({', '.join(taken)}), where ({', '.join(due)}) is due")
     for attribute in dir(loaded):
         method = getattr(loaded, attribute, None)
         if attribute not in _HOOK_NAMES and hasattr(method, f"{GROUP}_impl"):

@@ -1,5 +1,6 @@
 """What is counted of all calls, and its Prometheus text. A call costs one look-up and a few additions."""
 
+import math
 import os
 import resource
 import time
@@ -163,7 +164,7 @@ class _Page:
 
     def text(self) -> str:
         return "".join(
-            f"# HELP {name} {text}\n# TYPE {name} {kind}\n" + "\n".join(lines) + "\n"
+            f"# HELP {name} {_one_line(text)}\n# TYPE {name} {kind}\n" + "\n".join(lines) + "\n"
             for name, (kind, text, lines) in self._metrics.items()
         )
 
@@ -178,7 +179,13 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
+def _one_line(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n")
+
+
 def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     return str(int(value)) if value == int(value) else repr(float(value))
 
 

@@ -297,7 +297,10 @@ class Service:
                 samples.append(opened)
         for loaded, method in self.host.implementations("samples"):
             try:
-                samples.extend(method())
+                for sample in method():
+                    if not isinstance(sample, Sample) or not isinstance(sample.value, int | float):
+                        raise TypeError(f"{sample!r:.80} is no Sample of a number")
+                    samples.append(sample)
             except Exception as error:
                 reason = f"raised {type(error).__name__}: {error}"
                 loaded.guard.report("samples", None, reason, "ignored", error)

@@ -30,7 +30,13 @@ class TracingConfig(PluginConfig, frozen=True):
     compression: Annotated[
         Literal["none", "gzip"] | None, Meta(description="null: OTEL_EXPORTER_OTLP_COMPRESSION, or none.")
     ] = None
-    timeout: Annotated[Duration, Meta(description="How long the collector may take for a batch.")] = Duration("3s")
+    timeout: Annotated[
+        Duration | None,
+        Meta(
+            description="How long the collector may take for a batch. null: OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, "
+            "OTEL_EXPORTER_OTLP_TIMEOUT, or 3s."
+        ),
+    ] = None
     delay: Annotated[Duration, Meta(description="How long a call waits for others to be sent with it.")] = Duration(
         "1s"
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.parse import unquote
 
 from sidecar import (
     AroundAttempt,
@@ -115,7 +116,9 @@ def _propagated(attempt: Attempt, headers: Headers) -> Headers:
     parent = read_traceparent(headers.get("traceparent"))
     trace_id = exchange.id if parent is None else parent.trace_id
     context = TraceParent(trace_id, span_id.hex(), parent is None or parent.sampled)
-    return headers.without("baggage").with_field("traceparent", str(context))
+    # the state belongs to the trace that the agent named; without a valid name it is nobody's
+    unwanted = ("baggage", "tracestate") if parent is None else ("baggage",)
+    return headers.without(*unwanted).with_field("traceparent", str(context))
 
 
 def _resource(config: TracingConfig, environ: Mapping[str, str]) -> Resource:
@@ -124,7 +127,7 @@ def _resource(config: TracingConfig, environ: Mapping[str, str]) -> Resource:
     for pair in environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
         key, equals, value = pair.partition("=")
         if equals and key.strip():
-            attributes[key.strip()] = value.strip()
+            attributes[key.strip()] = unquote(value.strip())
     if name := environ.get("OTEL_SERVICE_NAME", "").strip():
         attributes["service.name"] = name
     attributes.update(config.resource)

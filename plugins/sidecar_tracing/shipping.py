@@ -178,11 +178,12 @@ class Shipper:
         self._disconnect()
 
     def _send(self, export: Export, batch: Batch) -> None:
+        reason = "it failed"
         try:
             arrived = export(request(self._resource, batch.spans))
         except Exception as error:
-            logger.debug("the exporter failed: %s", error)
-            arrived = False
+            arrived, reason = False, str(error)[:300]
+            logger.debug("traces were not taken: %s", reason)
         self._waiting -= batch.calls
         if arrived:
             self.exported += len(batch.spans)
@@ -190,7 +191,7 @@ class Shipper:
                 self._recovered()
         else:
             self.dropped["export_failed"] += batch.calls
-            self._failed()
+            self._failed(reason)
 
     def _recovered(self) -> None:
         assert self.failing_since is not None
@@ -198,10 +199,12 @@ class Shipper:
         logger.info("the collector takes traces again after %.0f s; %d calls were dropped", seconds, dropped)
         self.failing_since, self._pause_seconds = None, 0.0
 
-    def _failed(self) -> None:
+    def _failed(self, reason: str) -> None:
         if self.failing_since is None:
             self.failing_since = self._clock()
-            logger.warning("the collector does not take traces; calls are not affected, and what is dropped is counted")
+            logger.warning(
+                "the collector does not take traces, %s; calls are not affected, and what is dropped is counted", reason
+            )
         self._pause_seconds = min(max(self._pause_seconds * 2, 1.0), _LONGEST_PAUSE_SECONDS)
 
 

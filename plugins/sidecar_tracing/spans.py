@@ -220,7 +220,7 @@ def _operation_span(record: Record, trace_id: bytes, parent_id: bytes, times: _T
     answer, payload = record.answer, record.payload
     model = (payload.model if payload is not None else None) or call.model or ""
     status, error_type = UNSET, ""
-    if record.outcome == "failed" or (record.status or 0) >= 400:
+    if record.outcome == "failed" or (record.status or 0) >= 400 or answer.error_type:
         status, error_type = ERROR, answer.error_type or _error_type(record.error, record.status)
     operation = operation_name(exchange.operation, call.endpoint)
     written = [
@@ -304,8 +304,8 @@ def _output_type(operation: Operation, payload: Chat | Speech | Transcription | 
 def _asked(payload: Chat | Speech | Transcription | None, voice: str | None) -> bytes:
     match payload:
         case Chat():
-            sampling = payload.max_output_tokens, payload.temperature
-            return _sampling_attributes(*sampling, payload.conversation_id) if sampling != (None, None) else b""
+            asked = payload.max_output_tokens, payload.temperature, payload.conversation_id
+            return _sampling_attributes(*asked) if asked != (None, None, None) else b""
         case Speech():
             fixed = _speech_attributes(payload.voice or voice, payload.language, payload.format)
             return fixed + _characters(len(payload.text))
@@ -346,7 +346,7 @@ def _used(usage: Usage) -> bytes:
     written = []
     for name, write in _USAGE:
         value = getattr(usage, name)
-        if value is not None and value >= 0:
+        if value is not None and 0 <= value < 1 << 63:
             written.append(write(value))
     if usage.audio_seconds is not None:
         written.append(_audio_seconds(usage.audio_seconds))

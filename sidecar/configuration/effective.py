@@ -57,6 +57,8 @@ def _section(section: Struct, node: Node | None) -> dict[str, Any]:
 
 
 def _plain(value: Any, shape: Shape, node: Node | None) -> Any:
+    if node is not None and refers(node.written):
+        return node.written
     if value is None:
         return None
     if shape.form is Form.SECTION:
@@ -69,8 +71,6 @@ def _plain(value: Any, shape: Shape, node: Node | None) -> Any:
         if node is not None and len(items) != len(value):  # one of them could not be read, so a default holds
             return plain(node)
         return [_plain(item, shape.inner, child) for item, child in zip(value, items, strict=True)]
-    if node is not None and refers(node.written):
-        return node.written
     if shape.form is Form.SECRET:
         return str(value)
     return str(value) if shape.form is Form.TEXT else msgspec.to_builtins(value)

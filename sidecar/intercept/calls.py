@@ -107,6 +107,7 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
             outcome, error = "failed", defect
             response = error_response(exchange, PluginFailed("sidecar", f"{type(defect).__name__}: {defect}"))
         if response.tunnel is not None:
+            delivery.begun = True
             await relay(side, exchange, response, told=service.tells)
         elif response.body.data is not None and not response.chunked:
             delivery.send_whole(response, response.body.data)
@@ -119,15 +120,33 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
         raise
     except Exception as broken:
         outcome, error = "failed", broken
+        delivery.keep_alive = False
         if not isinstance(broken, CallError):
             logger.warning("an answer broke off: %s", broken, exc_info=broken)
+        if not delivery.begun:
+            message = f"the answer cannot be written: {type(broken).__name__}: {broken}"
+            side.write(refusal(502, PluginFailed.kind, message))
     finally:
-        if response is not None:
-            await response.body.aclose()
-        for dropped in exchange.notes.open_bodies:
-            await dropped.aclose()
-        service.closed(_record(exchange, incoming.body, delivery, response, outcome, error))
+        try:
+            if exchange.notes.open_bodies or (response is not None and response.body.data is None):
+                await _let_go(exchange, response)
+        finally:
+            service.closed(_record(exchange, incoming.body, delivery, response, outcome, error))
     return delivery.keep_alive
+
+
+async def _let_go(exchange: Exchange, response: Response | None) -> None:
+    """Close every body of an answer that may still be open, whatever comes of closing the others."""
+    cancelled: asyncio.CancelledError | None = None
+    for body in (*(() if response is None else (response.body,)), *exchange.notes.open_bodies):
+        try:
+            await body.aclose()
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except Exception:
+            logger.warning("a body could not be closed", exc_info=True)
+    if cancelled is not None:
+        raise cancelled
 
 
 class _Route(NamedTuple):

@@ -58,6 +58,7 @@ class Delivery:
         "_tail",
         "_tail_bytes",
         "_told",
+        "begun",
         "chunks",
         "first_byte",
         "keep_alive",
@@ -75,6 +76,8 @@ class Delivery:
         self._told = told
         self._tail: deque[bytes] | None = None
         self._tail_bytes = 0
+        self.begun = False
+        """Whether anything was written."""
         self.keep_alive = keep_alive and not http_1_0
         self.first_byte = 0.0
         self.response_bytes = 0
@@ -129,10 +132,13 @@ class Delivery:
     def _start(self, response: Response, block: bytes, data: bytes) -> None:
         own = own_fields(self._exchange, response.answered_by) if self._told else b""
         end = b"\r\n" if self.keep_alive else b"Connection: close\r\n\r\n"
+        parts: tuple[bytes, ...] = (status_line(response.status, response.reason), block, own, end)
         if len(data) > _COPY_BYTES:
-            self._side.write(b"".join((status_line(response.status, response.reason), block, own, end)), data)
+            parts = (b"".join(parts), data)
         else:
-            self._side.write(b"".join((status_line(response.status, response.reason), block, own, end, data)))
+            parts = (b"".join((*parts, data)),)
+        self.begun = True
+        self._side.write(*parts)
 
     async def _stream(self, response: Response, block: bytes, *, chunked: bool, length: int | None) -> None:
         side, last = self._side, 0.0

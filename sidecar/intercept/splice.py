@@ -92,19 +92,23 @@ class Side(asyncio.Protocol):
                 self._observe = None
 
     def eof_received(self) -> bool:
-        self.ended = True
+        self._end()
         far = self.far.transport
         if far is None or not far.can_write_eof():
             return False
         far.write_eof()
         return not self.far.ended  # where both have ended there is nothing to stay open for
 
+    def _end(self) -> None:
+        self.ended = True
+        if self._splice.first_lost is None:
+            self._splice.first_lost = self
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self.lost:
             return
         self.lost, self.transport = True, None
-        if self._splice.first_lost is None:
-            self._splice.first_lost = self
+        self._end()
         far = self.far.transport
         if far is not None:
             if exc is None:

@@ -122,20 +122,17 @@ def _conclude(report: Report, seconds: float) -> None:
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="How fast the sidecar is.")
     parser.add_argument("--quick", action="store_true", help="two minutes instead of a quarter of an hour; rougher")
-    parser.add_argument(
-        "--only", action="append", choices=SECTIONS, metavar="SECTION", help=f"of {', '.join(SECTIONS)}"
-    )
-    parser.add_argument("--soak", action="store_true", help="then memory, held streams and an orderly end as well")
+    known = (*SECTIONS, "soak")
+    parser.add_argument("--only", action="append", choices=known, help="measure this section; may be repeated")
+    parser.add_argument("--soak", action="store_true", help="then memory, held streams and an orderly end")
     parser.add_argument("--rounds", type=lambda text: int(_positive(text)), help="rounds in each section")
     parser.add_argument("--seconds", type=_positive, help="seconds per contestant in each round")
     parser.add_argument("--seed", type=int, default=1, help="of orders and arrivals")
     parser.add_argument("--without", action="append", choices=machine.TOOLS, default=[], help="a program not to use")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all measurements there")
     options = parser.parse_args(arguments)
-    if options.only is None:
-        options.only = [] if options.soak and not options.quick and options.rounds is None else None
     options.sections = list(dict.fromkeys(options.only or SECTIONS))
-    if options.soak:
+    if options.soak and "soak" not in options.sections:
         options.sections.append("soak")
     return options
 

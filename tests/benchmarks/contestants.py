@@ -146,10 +146,5 @@ plugins: {plugins.replace("TRACES", around.traces_endpoint)}
 
 
 def sidecar_command(file: Path) -> list[str]:
-    """How the sidecar is started with the configuration in *file*."""
-    script = Path(sys.executable).with_name("sidecar")
-    try:
-        importlib.import_module("sidecar.cli")
-    except ImportError:
-        return python("-m", "tests.benchmarks.sidecar_runner", str(file))
-    return [str(script), "run", "--config", str(file)]
+    """How the sidecar is started with the configuration in *file*: as a user would."""
+    return [str(Path(sys.executable).with_name("sidecar")), "run", "--config", str(file)]

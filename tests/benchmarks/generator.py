@@ -83,6 +83,7 @@ class OpenLoop:
         self.outcome = Outcome()
         self._job = job
         self._template = job.template
+        self._lines: list[Line] = []
         self._free: list[Line] = []
         self._moments = poisson(job.rate, job.warm_up_seconds + job.seconds, job.seed)
         self._next = self._busy = 0
@@ -92,10 +93,8 @@ class OpenLoop:
 
     async def run(self) -> Outcome:
         for _ in range(self._job.lines):
-            self._free.append(await open_line(self._job.route, self._ended))
-        gc.collect()
-        gc.freeze()
-        gc.disable()
+            self._lines.append(await open_line(self._job.route, self._ended))
+        self._free += self._lines
         self._base_ns = time.monotonic_ns() + 50_000_000
         self._counted_from_ns = self._base_ns + int(self._job.warm_up_seconds * 1e9)
         self._alarm.set(self._due_ns())
@@ -106,6 +105,8 @@ class OpenLoop:
             self._failed(f"no answer within {_DRAIN_SECONDS:g} s after the end")
         self.outcome.seconds = self._job.seconds
         self._alarm.close()
+        for line in self._lines:
+            line.transport.close()
         return self.outcome
 
     def _due_ns(self) -> int:
@@ -126,10 +127,12 @@ class OpenLoop:
         if counts:
             self.outcome.lateness_us.append(_us(now_ns - due_ns))
             self.outcome.late += now_ns - due_ns > LATE_US * 1000
-        if not self._free:
+        line = self._free.pop() if self._free else None
+        while line is not None and line.lost:
+            line = self._free.pop() if self._free else None
+        if line is None:
             self.outcome.dropped += counts
             return
-        line = self._free.pop()
         line.began_ns = due_ns
         self._busy += 1
         line.send(self._template.render(self._job.numbered_from + self._next))
@@ -204,5 +207,6 @@ async def run(job: Job) -> Outcome:
 if __name__ == "__main__":
     if priority := int(sys.argv[1]):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
+    gc.disable()
     outcome = uvloop.run(run(msgspec.json.decode(sys.stdin.buffer.read(), type=Job)))
     sys.stdout.buffer.write(msgspec.json.encode(outcome))

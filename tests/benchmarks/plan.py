@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 #: By section: rounds, and seconds per contestant and variant in each.
 _FULL: Mapping[str, tuple[int, float]] = {
     "chat": (6, 1.5),
-    "latency": (3, 5.0),
+    "latency": (5, 3.0),
     "streams": (4, 5.0),
     "audio": (4, 1.5),
     "tls": (3, 1.5),

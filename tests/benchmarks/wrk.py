@@ -66,7 +66,16 @@ def run(load_script: Path, port: int, seconds: float, numbered_from: int, *, tls
     program = find_tool("wrk")
     if program is None:
         raise Unfit("wrk is not here; install it with: apt-get install wrk")
-    command = [program, "-t1", f"-c{CONNECTIONS}", "-d600s", "--timeout", "30s", "-s", str(load_script)]
+    command = [
+        program,
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{int(seconds) + 60}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(load_script),
+    ]
     process = subprocess.Popen(
         [*command, f"http{'s' if tls else ''}://127.0.0.1:{port}/", "--", str(numbered_from)],
         stdout=subprocess.PIPE,

@@ -54,7 +54,8 @@ def decoded(*spans: Span) -> Sequence[Any]:
     )
     (resource_spans,) = whole.resource_spans
     (scope_spans,) = resource_spans.scope_spans
-    return scope_spans.spans
+    spans_read: Sequence[Any] = scope_spans.spans
+    return spans_read
 
 
 def read_back(written: bytes) -> list[tuple[str, Any]]:

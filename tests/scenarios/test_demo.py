@@ -36,6 +36,5 @@ async def test_an_agent_talks_twice_and_is_answered_from_memory_the_second_time(
     assert "“Hello, what are your opening hours?”" in first
     assert "9 of 9" in second
     assert "in 18 traces arrived at a collector by OTLP" in second
-    answers = sorted(tmp_path.glob("answer-*.mp3"))
-    assert len(answers) == 3
-    assert all(answer.stat().st_size > 1000 for answer in answers)
+    sizes = [(tmp_path / f"answer-{number}.mp3").stat().st_size for number in (1, 2, 3)]
+    assert min(sizes) > 1000

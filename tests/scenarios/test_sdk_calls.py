@@ -10,16 +10,15 @@ import pytest_asyncio
 from sidecar.journal import CallTold
 from sidecar.lab import Received
 from tests.scenarios.sdk.process import Outcome
-from tests.scenarios.sdk.table import CONNECT, DIRECT, PORT, Cell, SdkCall, cells
+from tests.scenarios.sdk.table import CONNECT, DIRECT, Cell, SdkCall, cells
 from tests.scenarios.sdk.world import PROVIDERS, World, heard
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-#: Headers whose values SDKs draw anew for each client or connection.
+#: Headers that a proxy changes or ends; those of a handshake are compared in test_transparency.
 _OF_THE_HOP = frozenset((b"host", b"connection", b"keep-alive", b"transfer-encoding"))
+#: Headers whose values SDKs draw anew for each client or connection.
 _DRAWN = frozenset((b"sec-websocket-key", b"x-deepgram-session-id"))
-
-
 #: What the lab draws, where the agent says it again.
 _IDENTIFIER = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -70,7 +69,7 @@ def differences(here: list[Seen], there: list[Seen]) -> Iterator[str]:
 def place(here: World, call: SdkCall, door: str) -> str | None:
     """The URL to tell the agent."""
     match door:
-        case "direct":
+        case _ if door == DIRECT:
             lab = here.lab
             return lab.tls_url(PROVIDERS[call.provider]) if call.tls else lab.url(PROVIDERS[call.provider])
         case "base_url":
@@ -136,11 +135,11 @@ async def test_a_call_is_what_it_is_without_the_sidecar(
 
     received = here.received(call.provider)
     assert list(differences([seen(one) for one in received], expected)) == []
-    for one in received:
-        assert one.header("host") == here.authority(call.provider)
+    for each in received:
+        assert each.header("host") == here.authority(call.provider)
         name, value = call.credential
-        assert one.header(name) == value
-        assert not [field for field, _ in one.headers if field.lower().startswith(b"x-sidecar")]
+        assert each.header(name) == value
+        assert not [field for field, _ in each.headers if field.lower().startswith(b"x-sidecar")]
     assert not here.ledger.untold(), "the sidecar served more calls than the agent made"
 
 
@@ -156,4 +155,3 @@ def assert_told(told: CallTold, call: SdkCall, door: str, facts: Any) -> None:
         assert told.messages_sent
         assert told.messages_received
     assert (told.request_bytes > 0) == (told.method == "POST" or told.status == 101)
-    assert PORT

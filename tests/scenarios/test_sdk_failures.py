@@ -121,6 +121,17 @@ async def test_a_provider_without_an_answer_is_told_of_in_its_own_words(
     assert len(outcome.naps) == asking.tries - 1
 
 
+@pytest.mark.parametrize("fault", ["reset", "malformed-head"])
+async def test_googles_client_for_speech_is_not_sent_into_its_hour_of_retries(
+    here: World, fault: str, skip_or_fail: Callable[[str], None]
+) -> None:
+    """503 and 504 it would repeat for 5000 seconds."""
+    trial = Trial(here, Asking("google_cloud", "recognize", "google-speech", 1), skip_or_fail)
+    outcome = await trial.asked(fault, 20, through_sidecar=True)
+    assert outcome.error == "google.api_core.exceptions.BadGateway"
+    assert outcome.naps == []
+
+
 @EACH
 @pytest.mark.parametrize("fault", ["500", CUT])
 async def test_an_sdk_that_tries_again_gets_its_answer(

@@ -6,7 +6,6 @@ into chunks, and the four fields that we put behind an answer's own.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import NamedTuple
@@ -65,12 +64,32 @@ class Provider:
         self.talk.clear()
 
 
+class Cell(NamedTuple):
+    """A way through a sidecar. What fails inside says which."""
+
+    way: Way
+    plugins: str
+
+    def __enter__(self) -> Way:
+        return self.way
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None:
+            error.add_note(f"by the door {self.way.door}, with plugins {self.plugins}")
+
+
 class Stage(NamedTuple):
     provider: Provider
     sidecars: dict[str, Running]
 
-    def way(self, door: str, plugins: str, host: str) -> Way:
-        return Way(door, self.sidecars[plugins], NAMES.find(host) or "", host, self.provider.port)
+    def straight(self, host: str) -> Way:
+        return Way(DIRECT, self.sidecars["bare"], NAMES.find(host) or "", host, self.provider.port)
+
+    def cells(self, host: str) -> Iterator[Cell]:
+        """Each door, without plugins and with."""
+        for plugins, sidecar in self.sidecars.items():
+            for door in DOORS:
+                yield Cell(Way(door, sidecar, NAMES.find(host) or "", host, self.provider.port), plugins)
 
 
 def provider_names() -> Hosts[str]:
@@ -104,9 +123,6 @@ async def stage() -> AsyncIterator[Stage]:
         yield Stage(provider, sidecars)
 
 
-EITHER = pytest.mark.parametrize("plugins", ["bare", "tracing"])
-
-
 async def asked(way: Way, raw: bytes, *, times: int = 1) -> list[Message]:
     """The answers to *raw*, a whole request, which is made so often over one connection."""
     async with way.line() as line:
@@ -117,22 +133,12 @@ async def asked(way: Way, raw: bytes, *, times: int = 1) -> list[Message]:
         return found
 
 
-@contextlib.contextmanager
-def through(door: str) -> Iterator[None]:
-    """What fails in here says by which door."""
-    try:
-        yield
-    except BaseException as error:
-        error.add_note(f"through the door {door}")
-        raise
-
-
-async def assert_request_passes(stage: Stage, plugins: str, host: str, raw: bytes) -> None:
+async def assert_request_passes(stage: Stage, host: str, raw: bytes) -> None:
     stage.provider.expect(OK)
-    await asked(stage.way(DIRECT, plugins, host), raw)
-    for door in DOORS:
-        with through(door):
-            await asked(stage.way(door, plugins, host), raw, times=2)
+    await asked(stage.straight(host), raw)
+    for cell in stage.cells(host):
+        with cell as way:
+            await asked(way, raw, times=2)
             straight, passed, again = stage.provider.heard[0], *stage.provider.heard[-2:]
             assert again == passed, "a head is not known again as what it was"
             assert passed.start == straight.start
@@ -141,17 +147,15 @@ async def assert_request_passes(stage: Stage, plugins: str, host: str, raw: byte
             assert passed.chunked == straight.chunked
             assert passed.value(b"host") == f"127.0.0.1:{stage.provider.port}".encode()
             assert passed.names(b"expect") == straight.names(b"expect"), "Host has moved"
-    assert len(stage.provider.heard) == 1 + 2 * len(DOORS)
+    assert len(stage.provider.heard) == 1 + 2 * len(list(stage.cells(host)))
 
 
-async def assert_answer_passes(
-    stage: Stage, plugins: str, host: str, raw: bytes, says: bytes, *, closes: bool = False
-) -> None:
+async def assert_answer_passes(stage: Stage, host: str, raw: bytes, says: bytes, *, closes: bool = False) -> None:
     stage.provider.expect(says, closes=closes)
-    (straight,) = await asked(stage.way(DIRECT, plugins, host), raw)
-    for door in DOORS:
-        with through(door):
-            (passed,) = await asked(stage.way(door, plugins, host), raw)
+    (straight,) = await asked(stage.straight(host), raw)
+    for cell in stage.cells(host):
+        with cell as way:
+            (passed,) = await asked(way, raw)
             assert passed.start.partition(b" ")[2] == straight.start.partition(b" ")[2]
             fields = passed.passing()
             assert [name for name, _ in fields[-len(OWN) :]] == OWN
@@ -163,41 +167,35 @@ async def assert_answer_passes(
 REQUESTS = [pytest.param(one, id=f"{one.dialect}-{one.name}") for one in cases() if not one.is_socket]
 
 
-@EITHER
 @pytest.mark.parametrize("one", REQUESTS)
-async def test_a_request_of_an_sdk_reaches_its_provider_as_it_was_sent(stage: Stage, one: Case, plugins: str) -> None:
-    await assert_request_passes(stage, plugins, host_of(one), one.raw)
+async def test_a_request_of_an_sdk_reaches_its_provider_as_it_was_sent(stage: Stage, one: Case) -> None:
+    await assert_request_passes(stage, host_of(one), one.raw)
 
 
-@EITHER
 @pytest.mark.parametrize("name", oddities.REQUESTS)
-async def test_an_odd_request_reaches_its_provider_as_it_was_sent(stage: Stage, name: str, plugins: str) -> None:
-    await assert_request_passes(stage, plugins, OPENAI_HOST, oddities.REQUESTS[name])
+async def test_an_odd_request_reaches_its_provider_as_it_was_sent(stage: Stage, name: str) -> None:
+    await assert_request_passes(stage, OPENAI_HOST, oddities.REQUESTS[name])
 
 
 ANSWERS = [pytest.param(one, id=f"{one.dialect}-{one.case}-{one.what}") for one in answers()]
 
 
-@EITHER
 @pytest.mark.parametrize("one", ANSWERS)
-async def test_an_answer_of_a_provider_comes_back_as_it_was_given(
-    stage: Stage, one: CapturedAnswer, plugins: str
-) -> None:
+async def test_an_answer_of_a_provider_comes_back_as_it_was_given(stage: Stage, one: CapturedAnswer) -> None:
     fields = b"".join(b"%b: %b\r\n" % field for field in one.headers if field[0].lower() != b"transfer-encoding")
     says = b"HTTP/1.1 %d As given\r\n%bContent-Length: %d\r\n\r\n%b" % (one.status, fields, len(one.body), one.body)
     request = case(one.dialect, one.case)
-    await assert_answer_passes(stage, plugins, host_of(request), request.raw, says)
+    await assert_answer_passes(stage, host_of(request), request.raw, says)
 
 
-@EITHER
 @pytest.mark.parametrize("name", oddities.ANSWERS)
-async def test_an_odd_answer_comes_back_as_it_was_given(stage: Stage, name: str, plugins: str) -> None:
+async def test_an_odd_answer_comes_back_as_it_was_given(stage: Stage, name: str) -> None:
     given = oddities.ANSWERS[name]
     target, end = ("/v1/chat/completions", "Content-Length: 2\r\n\r\n{}")
     if given.method != "POST":
         target, end = ("/v1/models", "\r\n")
     raw = f"{given.method} {target} HTTP/1.1\r\nHost: {OPENAI_HOST}\r\n{end}".encode()
-    await assert_answer_passes(stage, plugins, OPENAI_HOST, raw, given.data, closes=given.closes)
+    await assert_answer_passes(stage, OPENAI_HOST, raw, given.data, closes=given.closes)
 
 
 SOCKETS = [pytest.param(one, id=f"{one.dialect}-{one.name}") for one in cases() if one.is_socket]
@@ -208,15 +206,15 @@ UPGRADE = (
 EARLY, NO_FRAME = b"\x81\x05hello", b"\xff\x00 not a frame"
 
 
-@EITHER
 @pytest.mark.parametrize("one", SOCKETS)
-async def test_a_socket_is_opened_and_spoken_over_as_without_the_sidecar(stage: Stage, one: Case, plugins: str) -> None:
+async def test_a_socket_is_opened_and_spoken_over_as_without_the_sidecar(stage: Stage, one: Case) -> None:
     """Even where the provider speaks in the same breath in which it agrees, and what is said is no frame at all."""
     stage.provider.expect(UPGRADE + EARLY)
-    straight, said = await conversed(stage.way(DIRECT, plugins, host_of(one)), one.raw)
-    for door in DOORS:
-        with through(door):
-            passed, relayed = await conversed(stage.way(door, plugins, host_of(one)), one.raw)
+    host = host_of(one)
+    straight, said = await conversed(stage.straight(host), one.raw)
+    for cell in stage.cells(host):
+        with cell as way:
+            passed, relayed = await conversed(way, one.raw)
             assert passed.start == straight.start
             assert passed.fields[: -len(OWN)] == straight.fields
             assert [name for name, _ in passed.fields[-len(OWN) :]] == OWN
@@ -241,7 +239,8 @@ async def test_the_plugins_have_seen_the_calls(stage: Stage) -> None:
     sidecar = stage.sidecars["tracing"]
     before = sidecar.calls()[-1:]
     stage.provider.expect(OK)
-    await asked(stage.way("base_url", "tracing", OPENAI_HOST), oddities.REQUESTS["header case"])
+    way = Way("base_url", sidecar, "openai", OPENAI_HOST, stage.provider.port)
+    await asked(way, oddities.REQUESTS["header case"])
     (told,) = sidecar.calls()[-1:]
     assert told.outcome == "completed"
     assert [told] != before

@@ -90,7 +90,8 @@ def tables(rows: Sequence[Row]) -> list[str]:
                 ]
             )
         columns = ("us", "p50", "p99", "added p50", "added p99", "x nginx", "CPU/call", "calls", "generator late p99")
-        notes = [f"few: a 99th percentile wants {P99_SAMPLES} calls"]
+        few = any("few" in line for line in lines)
+        notes = [f"few: a 99th percentile wants {P99_SAMPLES} calls"] if few else []
         heading = f"small chat call, open loop, {rate} calls/s; medians of {chosen.rounds} rounds"
         found.append(table(heading, columns, lines, notes))
     return found

@@ -60,13 +60,14 @@ class _Soak:
 
     def calls(self) -> Row:
         """RSS over many calls, each with a body of its own."""
-        self._call(int(_FIRST_CALLS * max(self._share, 0.5)))
+        first = self._call(int(_FIRST_CALLS * max(self._share, 0.5)))
         resident, counts = [self._resting_bytes()], []
         for _ in range(_LEGS):
             counts.append(self._call(int(_LEG_CALLS * self._share)))
             resident.append(self._resting_bytes())
         return {
             "variant": CALLS,
+            "first": first,
             "count": sum(counts),
             "resident": resident,
             "growth_bytes": resident[-1] - resident[0],

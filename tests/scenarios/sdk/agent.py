@@ -31,8 +31,7 @@ class Naps:
         self.skipping = False
         self.seconds: list[float] = []
         self._sleep, self._sleep_async = time.sleep, asyncio.sleep
-        time.sleep = self.sleep
-        asyncio.sleep = self.sleep_async  # type: ignore[assignment]
+        vars(time)["sleep"], vars(asyncio)["sleep"] = self.sleep, self.sleep_async
 
     def _skips(self, seconds: float) -> bool:
         shortest, longest = _PAUSE_SECONDS

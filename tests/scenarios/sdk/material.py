@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 KEY = "key-of-the-agent"
-SPOKEN = "We are open until four."
+SPOKEN = "We are open."
 """What is said in the recording, and what is to be spoken."""
 RATE = 16000
 RECORDING = "question.wav"

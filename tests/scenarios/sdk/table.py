@@ -16,10 +16,9 @@ Facts = Mapping[str, object]
 
 
 class SdkCall(NamedTuple):
-    """A call of an SDK: which function of `agents` makes it, to which provider, and by which doors it can.
+    """A call of an SDK: which function of `agents` makes it, to which provider, and which doors it can take.
 
-    ``url``: what the agent is told lies below the provider's URL. ``tls``: the SDK insists on TLS, so without
-    the sidecar it is sent to the lab's TLS port.
+    ``tls``: the SDK insists on TLS, so without the sidecar it is sent to the lab's TLS port.
     """
 
     sdk: str
@@ -31,7 +30,6 @@ class SdkCall(NamedTuple):
     credential: tuple[str, str] = BEARER
     doors: tuple[str, ...] = EVERY
     tls: bool = False
-    status: int = 200
 
 
 class Cell(NamedTuple):
@@ -260,6 +258,14 @@ SDK_CALLS = [
 
 
 def cells() -> Iterator[Cell]:
+    """Every call by every door that it can take; by a port of the provider's own the first request and the first
+    socket of each SDK, for to an SDK a port is one URL more.
+    """
+    shown: set[tuple[str, bool]] = set()
     for call in SDK_CALLS:
+        kind = (call.sdk, "close_code" in call.calls[0])
         for door in call.doors:
-            yield Cell(call, door)
+            if door != PORT or kind not in shown:
+                yield Cell(call, door)
+            if door == PORT:
+                shown.add(kind)

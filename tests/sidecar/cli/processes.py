@@ -30,16 +30,23 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **variables}
 
 
-async def started(*arguments: str, env: Mapping[str, str] | None = None) -> Process:
-    return await asyncio.create_subprocess_exec(
+@contextlib.asynccontextmanager
+async def started(*arguments: str, env: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
+    """Run the command as a process, at most as long as the test needs it."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sidecar", *arguments, env=environment(env or {}), stdout=PIPE, stderr=PIPE
     )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
 
 
 async def ended(*arguments: str, env: Mapping[str, str] | None = None) -> Ended:
     """Run the command as a process to its end."""
-    process = await started(*arguments, env=env)
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with started(*arguments, env=env) as process, asyncio.timeout(PATIENCE_SECONDS):
         out, err = await process.communicate()
     assert process.returncode is not None
     return Ended(process.returncode, out.decode(), err.decode())
@@ -87,10 +94,5 @@ async def serving(
     """Run a sidecar on free ports, with its CA in *directory* and without plugins, unless *overrides* say otherwise."""
     fixed = (*FREE_PORTS, f"tls.directory={directory}", "plugins=[]")
     options = [option for override in (*fixed, *overrides) for option in ("--set", override)]
-    process = await started("run", *options, *arguments, env=env)
-    try:
+    async with started("run", *options, *arguments, env=env) as process:
         yield Serving(process, await _logged(process, "ready"))
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()

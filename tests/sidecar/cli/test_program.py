@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 
 import click
@@ -16,7 +17,7 @@ from sidecar.cli.program import COMMANDS, program
 from tests.sidecar.cli.processes import Invoke, environment
 
 
-def imported_by(*arguments: str) -> set[str]:
+def imported_by(*arguments: str, env: Mapping[str, str] | None = None) -> set[str]:
     """The modules that a process has imported by the time it has done *arguments*."""
     code = (
         "import sys, json, atexit\n"
@@ -25,7 +26,8 @@ def imported_by(*arguments: str) -> set[str]:
         "from sidecar.cli import main\n"
         "main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment({}), capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment(env or {}), capture_output=True, text=True, check=True)
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
@@ -103,6 +105,11 @@ def test_the_shell_completes_commands_and_options(invoke: Invoke) -> None:
     assert completed(invoke, "sidecar s", 1) == ["stacks", "schema", "status"]
     assert "--no-follow" in completed(invoke, "sidecar tail --no", 2)
     assert completed(invoke, "sidecar config s", 2) == ["schema", "show"]
+
+
+def test_completing_a_commands_name_imports_no_command() -> None:
+    variables = {"_SIDECAR_COMPLETE": "bash_complete", "COMP_WORDS": "sidecar ", "COMP_CWORD": "1"}
+    assert not imported_by(env=variables) & {entry.module for entry in COMMANDS.values()}
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:

@@ -142,16 +142,16 @@ async def test_a_directory_that_cannot_be_used_is_none_either(tmp_path: Path) ->
 
 
 async def test_a_hangup_while_it_starts_is_survived(tmp_path: Path) -> None:
-    process = await started("run", *options(*FREE_PORTS, "plugins=[]", f"tls.directory={tmp_path}"))
-    assert process.stderr is not None
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    arguments = options(*FREE_PORTS, "plugins=[]", f"tls.directory={tmp_path}")
+    async with started("run", *arguments) as process, asyncio.timeout(PATIENCE_SECONDS):
+        assert process.stderr is not None
         while not ignores_hangup(process.pid):  # a process has no event for it
             await asyncio.sleep(0.005)
         process.send_signal(signal.SIGHUP)
         assert b'"ready: ' in await process.stderr.readline()
         process.terminate()
         await process.communicate()
-    assert process.returncode == Exit.OK
+        assert process.returncode == Exit.OK
 
 
 async def test_on_a_terminal_it_says_how_to_point_an_sdk_here(tmp_path: Path) -> None:

@@ -1,20 +1,26 @@
 """`sidecar tail`, `explain` and `status` as processes, asking a sidecar that serves calls to emulated providers."""
 
 import asyncio
-import contextlib
 import json
 import signal
+import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
+from sidecar.cli.asking import Asking
 from sidecar.cli.exits import Exit
+from sidecar.cli.selection import Selection
+from sidecar.cli.tail import Tailing
+from sidecar.journal import CallTold
 from sidecar.lab import Lab
 from tests.running import Running, running
+from tests.sidecar.cli.calls import call
 from tests.sidecar.cli.processes import PATIENCE_SECONDS, Invoke, ended, serving, started
 
 HEADERS = {"Authorization": "Bearer sk-lab"}
@@ -52,17 +58,6 @@ async def world() -> AsyncIterator[World]:
         providers = (f"providers.openai.url={lab.url('openai')}", f"providers.groq.url={NOBODY}")
         async with running(*providers) as sidecar:
             yield World(sidecar, lab, session)
-
-
-@contextlib.asynccontextmanager
-async def tailing(*arguments: str, env: dict[str, str]) -> AsyncIterator[Process]:
-    process = await started("tail", *arguments, env=env)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
 
 
 async def line_of(process: Process) -> dict[str, Any]:
@@ -116,7 +111,7 @@ async def test_filters_are_taken_with_and_without_a_minus(world: World) -> None:
 
 async def test_calls_are_followed_as_they_end(world: World) -> None:
     await world.chat(model="before")
-    async with tailing("-o", "json", env=world.env) as process:
+    async with started("tail", "-o", "json", env=world.env) as process:
         assert (await line_of(process))["model"] == "before"
         await world.chat(model="after")
         told = await line_of(process)
@@ -125,7 +120,7 @@ async def test_calls_are_followed_as_they_end(world: World) -> None:
 
 
 async def test_a_call_between_past_and_future_is_shown_once(world: World) -> None:
-    async with tailing("-o", "json", "-n", "100", env=world.env) as process:
+    async with started("tail", "-o", "json", "-n", "100", env=world.env) as process:
         calls = [asyncio.create_task(world.chat(model=f"m{number}")) for number in range(40)]
         shown = [(await line_of(process))["model"] for _ in calls]
         await asyncio.gather(*calls)
@@ -134,8 +129,68 @@ async def test_a_call_between_past_and_future_is_shown_once(world: World) -> Non
     assert sorted(shown) == sorted(f"m{number}" for number in range(40))
 
 
+class Told(Asking):
+    """A sidecar that tells what a test says: for each time it is followed, what it remembers and what then comes."""
+
+    def __init__(self, *lives: tuple[list[CallTold], list[CallTold]]) -> None:
+        super().__init__(NOBODY)
+        self._lives = list(lives)
+        self._kept: list[CallTold] = []
+
+    def last(self, calls: int) -> bytes:
+        return msgspec.json.encode(self._kept[-calls:])
+
+    def follow(self) -> Iterator[bytes]:
+        if not self._lives:
+            raise EndOfTest
+        self._kept, coming = self._lives.pop(0)
+        yield b"\n"
+        yield from (msgspec.json.encode(each) for each in coming)
+
+
+class EndOfTest(Exception):
+    pass
+
+
+def shown(*lives: tuple[list[CallTold], list[CallTold]], last: int = 10) -> list[str]:
+    """The ids that are shown, in their order."""
+    ids: list[str] = []
+    with pytest.raises(EndOfTest):
+        Tailing(Told(*lives), Selection(["-model:dull"]), lambda call, raw: ids.append(call.id)).follow(last)
+    return ids
+
+
+def numbered(number: int, **fields: Any) -> CallTold:
+    """A call from the time of the test: an hour after its begin is late enough."""
+    return call(id=f"{number:032x}", at_ns=time.time_ns() + 3600 * 10**9, **fields)
+
+
+ONE, TWO, THREE, DULL = numbered(1), numbered(2), numbered(3), numbered(4, model="dull")
+OLD = call(id="f" * 32, at_ns=1)
+
+
+def test_a_call_that_is_both_past_and_coming_is_shown_once() -> None:
+    assert shown(([ONE, TWO], [TWO, THREE])) == [ONE.id, TWO.id, THREE.id]
+    assert shown(([ONE, DULL, TWO], [DULL, TWO, THREE]), last=1) == [TWO.id, THREE.id]
+
+
+def test_what_was_not_asked_for_does_not_come_by_another_way() -> None:
+    assert shown(([ONE, TWO], [ONE, TWO, THREE]), last=1) == [TWO.id, THREE.id]
+    assert shown(([ONE], [TWO]), last=0) == [TWO.id]
+
+
+def test_after_a_restart_nothing_is_missed_and_nothing_comes_twice() -> None:
+    assert shown(([ONE], [TWO]), ([THREE], [])) == [ONE.id, TWO.id, THREE.id]
+    assert shown(([ONE], [TWO]), ([ONE, TWO, DULL, THREE], [THREE])) == [ONE.id, TWO.id, THREE.id]
+
+
+def test_calls_from_before_it_began_are_not_taken_for_missed_ones() -> None:
+    assert shown(([OLD, ONE], []), ([OLD, ONE, TWO], []), last=1) == [ONE.id, TWO.id]
+    assert shown(([], []), ([OLD, TWO], []), last=0) == [TWO.id]
+
+
 async def test_followed_calls_are_filtered_too(world: World) -> None:
-    async with tailing("-o", "json", "-model:dull", env=world.env) as process:
+    async with started("tail", "-o", "json", "-model:dull", env=world.env) as process:
         await world.chat(model="first")
         assert (await line_of(process))["model"] == "first"
         await world.chat(model="dull")
@@ -145,7 +200,7 @@ async def test_followed_calls_are_filtered_too(world: World) -> None:
 
 async def test_an_interrupt_ends_following_and_is_no_error(world: World) -> None:
     await world.chat()
-    async with tailing(env=world.env) as process:
+    async with started("tail", env=world.env) as process:
         assert process.stdout is not None
         assert b"gpt-4o-mini" in await process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -166,8 +221,7 @@ async def test_a_restart_of_the_sidecar_is_survived(tmp_path: Path) -> None:
 
         async with serving(tmp_path, url) as first:
             await chat(first.proxy, "one")
-            process = await started("tail", "-o", "json", env={"SIDECAR_ADMIN": first.admin})
-            try:
+            async with started("tail", "-o", "json", env={"SIDECAR_ADMIN": first.admin}) as process:
                 assert (await line_of(process))["model"] == "one"
                 await first.stop()
                 await said(process, "has gone; waiting for the next")
@@ -178,9 +232,6 @@ async def test_a_restart_of_the_sidecar_is_survived(tmp_path: Path) -> None:
                     await said(process, "it is back")
                     await chat(second.proxy, "three")
                     assert (await line_of(process))["model"] == "three"
-            finally:
-                process.kill()
-                await process.communicate()
 
 
 async def test_without_a_sidecar_there_is_nothing_to_follow() -> None:

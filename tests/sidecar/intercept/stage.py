@@ -196,6 +196,10 @@ class Stage:
         await agent.writer.start_tls(context, server_hostname=host)
         return agent
 
+    def close(self) -> None:
+        for agent in self.agents:
+            agent.writer.transport.abort()
+
     async def calls(self, number: int) -> list[Any]:
         """The calls that have ended, once there are *number* of them."""
         while len(found := self.sidecar.calls()) < number:
@@ -255,8 +259,7 @@ async def stage(
                 try:
                     yield set_up
                 finally:
-                    for agent in set_up.agents:
-                        agent.writer.transport.abort()
+                    set_up.close()
             assert sidecar.application.metrics.in_flight == 0, "a call was left under way"
 
 
@@ -278,6 +281,33 @@ class Received:
     @property
     def bodies(self) -> list[bytes]:
         return [body for _, body in self.requests]
+
+
+class Streaming:
+    """A provider's script: the first chunk at once, the second once `go_on` is set. ``ended``: nobody listens."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on, self.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, line: Line) -> None:
+        try:
+            while True:
+                await line.request()
+                await line.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+                self.begun.set()
+                await self._gone_or_going_on(line)
+                await line.send(b"6\r\nsecond\r\n0\r\n\r\n")
+        finally:
+            self.ended.set()
+
+    async def _gone_or_going_on(self, line: Line) -> None:
+        gone, going = asyncio.ensure_future(line.gone()), asyncio.ensure_future(self.go_on.wait())
+        done, _ = await asyncio.wait((gone, going), return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        going.cancel()
+        await asyncio.gather(gone, going, return_exceptions=True)
+        if going not in done:
+            raise ConnectionResetError
 
 
 def post(body: bytes, *fields: str, path: str = "/lab/x", version: str = "HTTP/1.1") -> bytes:

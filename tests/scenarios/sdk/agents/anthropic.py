@@ -11,8 +11,12 @@ from tests.scenarios.sdk.material import BILL, KEY, MESSAGES, SCHEMA, given
 HELLO: dict[str, Any] = {"model": "claude-sonnet-5", "max_tokens": 64, "messages": MESSAGES}
 
 
-def client(url: str | None, **options: Any) -> Anthropic:
-    return Anthropic(api_key=KEY, **given(base_url=url, **options))
+def client(url: str | None) -> Anthropic:
+    return Anthropic(api_key=KEY, **given(base_url=url))
+
+
+def async_client(url: str | None) -> AsyncAnthropic:
+    return AsyncAnthropic(api_key=KEY, **given(base_url=url))
 
 
 def messages(url: str | None) -> str:
@@ -26,9 +30,8 @@ def messages_stream(url: str | None) -> str:
 
 
 async def messages_async_stream(url: str | None) -> str:
-    async with AsyncAnthropic(api_key=KEY, **given(base_url=url)) as anthropic:
-        async with anthropic.messages.stream(**HELLO) as stream:
-            return "".join([text async for text in stream.text_stream])
+    async with async_client(url) as anthropic, anthropic.messages.stream(**HELLO) as stream:
+        return "".join([text async for text in stream.text_stream])
 
 
 def messages_schema(url: str | None) -> str:
@@ -52,10 +55,9 @@ async def messages_left(url: str | None) -> str:
     begun = asyncio.Event()
 
     async def converse() -> None:
-        async with AsyncAnthropic(api_key=KEY, **given(base_url=url)) as anthropic:
-            async with anthropic.messages.stream(**HELLO) as stream:
-                async for _ in stream:
-                    begun.set()
+        async with async_client(url) as anthropic, anthropic.messages.stream(**HELLO) as stream:
+            async for _ in stream:
+                begun.set()
 
     task = asyncio.create_task(converse())
     await begun.wait()

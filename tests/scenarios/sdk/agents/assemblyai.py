@@ -55,7 +55,8 @@ def streaming(url: str | None) -> str:
     transcriber.on(StreamingEvents.Turn, turned)
     transcriber.on(StreamingEvents.Error, failed)
     transcriber.on(StreamingEvents.Termination, lambda *_: ended.set())
-    transcriber.connect(StreamingParameters(sample_rate=RATE, speech_model="universal-streaming-english"))
+    wanted: Any = {"sample_rate": RATE, "speech_model": "universal-streaming-english"}
+    transcriber.connect(StreamingParameters(**wanted))
     if not ended.is_set():
         transcriber.stream(samples())
     transcriber.disconnect(terminate=True)

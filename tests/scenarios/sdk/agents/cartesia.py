@@ -43,7 +43,7 @@ def tts_socket(url: str | None) -> Samples:
     sound = b""
     wanted: Any = {"model_id": "sonic-3.5", "voice": VOICE, "output_format": RAW, "context_id": "c1"}
     with client(url) as cartesia, cartesia.tts.websocket_connect() as connection:
-        connection.send({**wanted, "transcript": SPOKEN, "continue": False})
+        connection.send(wanted | {"transcript": SPOKEN, "continue": False})
         for event in connection:
             if event.type == "chunk":
                 sound += base64.b64decode(event.data)

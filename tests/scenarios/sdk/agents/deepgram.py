@@ -92,7 +92,7 @@ def speak_live(url: str | None) -> Samples:
 
 
 def speak_left(url: str | None) -> str:
-    sound = client(url).speak.v1.audio.generate(text=SPOKEN, model="aura-2-thalia-en")
+    sound: Any = client(url).speak.v1.audio.generate(text=SPOKEN, model="aura-2-thalia-en")
     begun = len(next(iter(sound)))
-    sound.close()  # type: ignore[attr-defined]
+    sound.close()
     return "left" if begun else "nothing came"

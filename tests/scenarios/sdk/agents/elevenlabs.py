@@ -13,8 +13,8 @@ from tests.scenarios.sdk.material import KEY, RATE, SPOKEN, Samples, given, reco
 VOICE = "JBFqnCBsd6RMkjVDRZzb"
 
 
-def client(url: str | None, **options: Any) -> ElevenLabs:
-    return ElevenLabs(api_key=KEY, **given(base_url=url, **options))
+def client(url: str | None) -> ElevenLabs:
+    return ElevenLabs(api_key=KEY, **given(base_url=url))
 
 
 def async_client(url: str | None) -> AsyncElevenLabs:
@@ -52,7 +52,7 @@ def with_timestamps(url: str | None) -> Samples:
 
 
 def convert_realtime(url: str | None) -> Samples:
-    sound: Any = client(url).text_to_speech.convert_realtime(  # type: ignore[attr-defined]
+    sound: Any = client(url).text_to_speech.convert_realtime(
         VOICE, text=iter([SPOKEN]), model_id="eleven_flash_v2_5", output_format="pcm_16000"
     )
     return Samples(b"".join(sound), RATE)
@@ -83,7 +83,7 @@ async def transcribe_realtime(url: str | None) -> str:
 
 
 def stream_left(url: str | None) -> str:
-    sound = client(url).text_to_speech.stream(VOICE, text=SPOKEN, model_id="eleven_flash_v2_5")
+    sound: Any = client(url).text_to_speech.stream(VOICE, text=SPOKEN, model_id="eleven_flash_v2_5")
     begun = len(next(iter(sound)))
-    sound.close()  # type: ignore[attr-defined]
+    sound.close()
     return "left" if begun else "nothing came"

@@ -9,7 +9,8 @@ from tests.scenarios.sdk.material import KEY, RATE, SPOKEN, given, recording, sa
 
 
 def client(kind: Any, url: str | None) -> Any:
-    return kind(credentials=Credentials(KEY), transport="rest", client_options=given(api_endpoint=url))
+    credentials: Any = Credentials
+    return kind(credentials=credentials(KEY), transport="rest", client_options=given(api_endpoint=url))
 
 
 def recognize(url: str | None) -> str:

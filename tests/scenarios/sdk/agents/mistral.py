@@ -32,8 +32,8 @@ async def chat_async_stream(url: str | None) -> str:
 def transcription(url: str | None) -> str:
     file: Any = {"file_name": "question.wav", "content": recording()}
     with client(url) as mistral:
-        answer = mistral.audio.transcriptions.complete(model="voxtral-mini-latest", file=file, language="en")
-        return answer.text
+        answer: Any = mistral.audio.transcriptions.complete(model="voxtral-mini-latest", file=file, language="en")
+        return str(answer.text)
 
 
 def speech(url: str | None) -> bytes:

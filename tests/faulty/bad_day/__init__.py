@@ -1,0 +1,1 @@
+"""A distribution of plugins on their worst day: each misbehaves in one way. See `tests.faulty.installing`."""
