@@ -314,7 +314,7 @@ class Application:
 
 
 async def run(load: Load, file: Path | None, on_ready: Callable[[Application], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reloads.
+    """Serve until SIGTERM or SIGINT, of which a second one ends the wait for calls under way; SIGHUP reloads.
 
     Raises:
         ConfigurationError: it cannot start.
@@ -322,8 +322,15 @@ async def run(load: Load, file: Path | None, on_ready: Callable[[Application], N
     sys.setswitchinterval(_SWITCH_SECONDS)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    stopping: asyncio.Task[None] | None = None
+
+    def end() -> None:
+        stop.set()
+        if stopping is not None:
+            stopping.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     application = Application(load, file)
     await application.start()
     reloads: set[asyncio.Task[bool]] = set()
@@ -343,8 +350,14 @@ async def run(load: Load, file: Path | None, on_ready: Callable[[Application], N
     finally:
         watching.cancel()
         warming.cancel()
-        logger.info("stopping; calls under way have %g s to finish", application.settings.shutdown.grace)
-        await application.stop()
+        grace = application.settings.shutdown.grace
+        logger.info("stopping; calls under way have %g s to finish (a second signal cuts them off)", grace)
+        stopping = loop.create_task(application.stop())
+        try:
+            await stopping
+        except asyncio.CancelledError:
+            logger.info("cutting off the calls under way")
+            await application.stop(0.0)
 
 
 def _open_authority(settings: Settings, service: Service) -> Authority | None:

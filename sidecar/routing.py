@@ -113,7 +113,9 @@ class Routes:
         Raises:
             Forbidden: *host* has turned out to be at an *address* that the agent may not reach through us.
         """
-        if address in self._denied and address not in self._allowed and host not in self._allowed:
+        if address not in self._denied or self.knows(host):
+            return
+        if address not in self._allowed and host not in self._allowed:
             raise Forbidden(f"forward.deny forbids {address}, which is where {host} is")
 
     def permit_connect(self, host: str, port: int) -> None:

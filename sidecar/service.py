@@ -197,7 +197,8 @@ class Service:
         settings = self.configuration.settings
         own = settings.providers.get(provider.name, ProviderSettings())
         context = (lambda: self._context(own.ca_file)) if provider.origin.tls else None
-        if (own.client or settings.upstream.client) == "aiohttp":
+        others = provider.name == OTHER
+        if (own.client or settings.upstream.client) == "aiohttp" and not others:  # aiohttp asks nobody whom to dial
             from sidecar.upstream.reference import ReferenceUpstream
 
             return ReferenceUpstream(
@@ -216,6 +217,7 @@ class Service:
             keep_warm=own.keep_warm,
             max_connections=settings.upstream.max_connections,
             max_head_bytes=settings.listen.limits.header_size,
+            permit=self.routes.permit_address if others else None,
         )
 
     def _forget_an_upstream(self) -> None:

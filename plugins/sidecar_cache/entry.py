@@ -1,6 +1,8 @@
 """What is kept of an answer, which answers may be kept, and how one is given again. No I/O."""
 
+import re
 import time
+import zlib
 from typing import Final
 
 import msgspec
@@ -11,17 +13,18 @@ from sidecar.dialect import Dialect
 
 #: Headers of an answer that belong to its content. All others told of one particular call at the provider.
 _KEPT: Final = frozenset((b"content-type", b"content-encoding", b"content-language", b"content-disposition"))
-#: How the event streams of all dialects end when they end well.
-_TERMINAL: Final = (
-    b"[DONE]",
-    b"message_stop",
-    b"response.completed",
-    b".done",
-    b'"done":true',
-    b'"done": true',
-    b"finishReason",
-    b"transcription.done",
+#: How the event streams of all dialects end when they end well: their last event has this. In what is said, quotes are
+#: escaped, so that none of it can be taken for one of these.
+_TERMINAL: Final = re.compile(
+    rb'(?m)^data: ?\[DONE\]\s*$|"done"\s*:\s*true|"finishReason"\s*:|"type"\s*:\s*"(?:message_stop|response\.completed'
+    rb'|speech\.audio\.done|transcript\.text\.done|transcription\.done)"'
 )
+#: How a model ends that had its say. All else (length, safety, an error) is no answer to give again.
+_FINISHED: Final = frozenset(
+    ("stop", "end_turn", "stop_sequence", "tool_use", "tool_calls", "function_call", "completed", "complete", "eos")
+)
+#: What of a compressed answer is unpacked to look into it.
+_UNPACKED_BYTES: Final = 32 * 1024 * 1024
 _ENTRY_BYTES = 512
 
 
@@ -68,34 +71,58 @@ def objection(exchange: Exchange, response: Response, data: bytes) -> str | None
     call, dialect = exchange.call, exchange.provider.dialect
     if response.status != 200:
         return f"status {response.status}"
-    if "no-store" in (response.headers.get("cache-control") or ""):
+    if "no-store" in (response.headers.get("cache-control") or "").lower():
         return "the provider forbids it"
     if not data:
         return "empty"
     if call is None or dialect is None:
         return "unknown call"
     media_type = (response.headers.get("content-type") or "").partition(";")[0].strip().lower()
-    if response.headers.get("content-encoding") not in (None, "identity"):
+    if media_type.startswith("audio/"):
         return None
+    coding = (response.headers.get("content-encoding") or "identity").strip().lower()
+    plain = _plain(coding, data)
+    if plain is None:
+        return f"coded as {coding}, which cannot be looked into"
     if media_type == "text/event-stream":
-        if not any(mark in data[-4096:] for mark in _TERMINAL):
+        if _TERMINAL.search(_last_event(plain)) is None:
             return "the event stream has no proper end"
     elif media_type.endswith("json"):
         try:
-            msgspec.json.decode(data, type=msgspec.Raw)
-            msgspec.json.decode(data)
-        except msgspec.DecodeError:
+            msgspec.json.decode(plain)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return "not valid JSON"
-    elif not media_type.startswith(("audio/", "text/", "application/octet-stream")):
+    elif not media_type.startswith(("text/", "application/octet-stream")):
         return f"content type {media_type or 'unknown'}"
-    return _objection_of_dialect(dialect, call, response, data) if not media_type.startswith("audio/") else None
+    return _objection_of_dialect(dialect, call, response, plain)
 
 
-def _objection_of_dialect(dialect: Dialect, call: Call, response: Response, data: bytes) -> str | None:
-    answer = dialect.read_answer(call, response.headers, data)
+def _objection_of_dialect(dialect: Dialect, call: Call, response: Response, plain: bytes) -> str | None:
+    answer = dialect.read_answer(call, response.headers.without("content-encoding"), plain)
     if answer.error_type is not None:
         return f"an error inside a 200: {answer.error_type}"
     for reason in answer.finish_reasons:
-        if reason.lower() in ("length", "content_filter", "max_tokens", "refusal", "safety"):
+        if reason.lower() not in _FINISHED:
             return f"finished by {reason}"
     return None
+
+
+def _plain(coding: str, data: bytes) -> bytes | None:
+    """*data* unpacked; None if it cannot be."""
+    if coding == "identity":
+        return data
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        return None
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        plain = unpacking.decompress(data, _UNPACKED_BYTES)
+    except zlib.error:
+        return None
+    return plain if unpacking.eof else None
+
+
+def _last_event(stream: bytes) -> bytes:
+    """The last event of *stream*."""
+    whole = stream.rstrip()
+    start = max(whole.rfind(b"\n\n"), whole.rfind(b"\n\r\n"), 0)
+    return whole[start:]

@@ -6,6 +6,7 @@ values whatever its spacing and order of members, forms by their fields whatever
 """
 
 import hashlib
+import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -43,7 +44,19 @@ NOISE: Final = frozenset(
 _NOISY_PREFIXES: Final = (b"x-stainless-", b"x-fern-")
 _OPERATIONS: Final = frozenset((Operation.STT, Operation.TTS, Operation.CHAT))
 #: Members of a request whose answer is stored at the provider, built on what is, or sent elsewhere.
-_STATEFUL: Final = frozenset(("previous_response_id", "conversation", "background", "container", "cachedContent"))
+_STATEFUL: Final = frozenset(
+    (
+        "previous_response_id",
+        "previous_interaction_id",
+        "previousInteractionId",
+        "conversation",
+        "background",
+        "container",
+        "cachedContent",
+    )
+)
+#: Endpoints that answer with the name of a job: its fate is not known yet.
+_DEFERRED: Final = frozenset(("transcript", "speech.longrunningrecognize", "stt.v3.recognizeFileAsync"))
 _QUERIES_AWAY: Final = ("callback=", "webhook=true")
 
 
@@ -96,25 +109,27 @@ def cache_key(exchange: Exchange, head: Head, secret: bytes) -> str:
     Raises:
         Unsuitable: it is a call that has no such key.
     """
-    request, data = exchange.request, exchange.request.body.data
-    if exchange.operation not in _OPERATIONS or request.method != "POST":
+    request, data, call = exchange.request, exchange.request.body.data, exchange.call
+    if call is None or call.operation not in _OPERATIONS or request.method != "POST":
         raise Unsuitable("not a call whose answer depends on its request alone")
+    if call.endpoint in _DEFERRED:
+        raise Unsuitable("the answer is a job that has only begun")
     if data is None:
         raise Unsuitable("the request's body streams past")
     target, media_type = request.target, head.media_type
     if "?" in target and any(away in target for away in _QUERIES_AWAY):
         raise Unsuitable("the answer goes elsewhere")
-    digest = hashlib.blake2b(
-        b"%b\0%b\0%b\0%b\0" % (exchange.provider.name.encode(), target.encode(), media_type.encode(), head.digest),
-        key=secret,
-        digest_size=16,
-    )
+    provider = exchange.provider
+    # by its place too: one name may stand for many servers, as that of a cloud whose customers have hosts of their own
+    asked = f"{provider.name}\0{provider.origin.host}:{provider.origin.port}{provider.path}\0{target}\0{media_type}\0"
+    digest = hashlib.blake2b(asked.encode() + head.digest, key=secret, digest_size=16)
     if media_type == "application/json" or media_type.endswith("+json"):
         digest.update(_canonical(data))
     elif media_type == "multipart/form-data":
         for part in _fields(head.content_type, data):
             digest.update(part)
     else:
+        digest.update(head.content_type.encode())  # its parameters say what the bytes are: audio/l16; rate=16000
         digest.update(data)
     return digest.hexdigest()
 
@@ -127,7 +142,7 @@ def _canonical(data: bytes) -> bytes:
     """
     try:
         value = _VALUES.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Unsuitable("the request is not valid JSON") from None
     if isinstance(value, dict):
         if not _STATEFUL.isdisjoint(value) and any(value.get(name) for name in _STATEFUL):
@@ -138,8 +153,14 @@ def _canonical(data: bytes) -> bytes:
 
 
 def _number(text: str) -> int | float:
-    """``1.0`` as ``1``: clients differ in how they write a number."""
+    """``1.0`` as ``1``: clients differ in how they write a number.
+
+    Raises:
+        ValueError: it is too large to be told from others.
+    """
     number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
     return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
 
 

@@ -317,7 +317,6 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
-        self._owner.watchdog.watch(self)
         self.idle_since = time.monotonic()
         if address := transport.get_extra_info("peername"):
             self.peer = f"{address[0]}:{address[1]}"

@@ -37,6 +37,7 @@ class LeanUpstream:
         idle_seconds: how long an unused connection is kept.
         keep_warm: how many idle connections are kept ready while the provider is in use.
         max_connections: calls beyond it wait for one to be free, up to the connect time-out.
+        permit: see `dial`.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class LeanUpstream:
         keep_warm: int = 0,
         max_connections: int = 100,
         max_head_bytes: int = 65536,
+        permit: Callable[[str, str], None] | None = None,
     ) -> None:
         self.watchdog = watchdog
         self.loop = asyncio.get_running_loop()
         self._provider = provider
         self._authority = provider.origin.authority.encode("latin-1")
         self._resolver = resolver
+        self._permit = permit
         self._context = context
         self._idle_seconds = idle_seconds
         self._keep_warm = keep_warm
@@ -179,7 +182,7 @@ class LeanUpstream:
         provider, timeout_seconds = self._provider, self._provider.timeouts.connect
         self._opening += 1
         try:
-            sock = await dial(provider.origin, self._resolver, timeout_seconds)
+            sock = await dial(provider.origin, self._resolver, timeout_seconds, self._permit)
             connection = Connection(self)
             context = None if self._context is None else self._context()
             host = provider.origin.host
@@ -199,7 +202,10 @@ class LeanUpstream:
             except BaseException:
                 sock.close()
                 raise
+            if connection.transport is None:
+                raise ConnectFailed(f"{provider.origin} closed the connection at once", kind="connection_terminated")
             self._open.add(connection)
+            self.watchdog.watch(connection)  # not earlier: whoever is cancelled while connecting never hears of its end
             self.opened += 1
             return connection
         finally:

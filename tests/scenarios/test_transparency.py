@@ -53,7 +53,7 @@ class Provider:
             if self.says.startswith(b"HTTP/1.1 101"):
                 while data := await line.reader.read(65536):
                     self.talk.append(data)
-                    await line.send(data[::-1])
+                    await line.send(data)
                 return
             if self.closes:
                 return
@@ -208,7 +208,7 @@ EARLY, NO_FRAME = b"\x81\x05hello", b"\xff\x00 not a frame"
 
 @pytest.mark.parametrize("one", SOCKETS)
 async def test_a_socket_is_opened_and_spoken_over_as_without_the_sidecar(stage: Stage, one: Case) -> None:
-    """Even where the provider speaks in the same breath in which it agrees, and what is said is no frame at all."""
+    """Even where both speak in the same breath in which they ask and agree, and what is said is no frame at all."""
     stage.provider.expect(UPGRADE + EARLY)
     host = host_of(one)
     straight, said = await conversed(stage.straight(host), one.raw)
@@ -226,11 +226,10 @@ async def test_a_socket_is_opened_and_spoken_over_as_without_the_sidecar(stage: 
 
 
 async def conversed(way: Way, raw: bytes) -> tuple[Message, bytes]:
-    """What a provider agrees to with, and what it says thereafter."""
+    """What a provider agrees to with, and what it says thereafter, to an agent that did not wait for it."""
     async with way.line() as line, asyncio.timeout(10):
-        await line.send(way.placed(raw))
+        await line.send(way.placed(raw) + NO_FRAME)
         opened = Message.of(await line.head(), b"")
-        await line.send(NO_FRAME)
         return opened, await line.reader.readexactly(len(EARLY) + len(NO_FRAME))
 
 

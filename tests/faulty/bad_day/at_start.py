@@ -167,3 +167,9 @@ class LivesSlowly(Lives):
         await asyncio.sleep(0.05)
         async with super().lifespan(runtime):
             yield
+
+
+class LivesAndHears(Lives):
+    @hookimpl
+    def exchange_closed(self, record: Any) -> None:
+        LIVED.append(f"heard {record.outcome}")

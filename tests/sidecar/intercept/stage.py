@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
+from sidecar.upstream.dial import AddressInfo
 from tests.running import Running, running
 from tests.wire import Line, Peer, Script, peer
 
@@ -261,6 +262,41 @@ async def stage(
                 finally:
                     set_up.close()
             assert sidecar.application.metrics.in_flight == 0, "a call was left under way"
+
+
+class Names:
+    """A resolver for tests: what it does not know does not exist. ``known``: name to addresses, each with its port."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, list[tuple[str, int | None]]] = {}
+        self.asked: list[str] = []
+
+    def __call__(self, *_: object) -> "Names":
+        return self
+
+    def add(self, name: str, *addresses: str, port: int | None = None) -> None:
+        self.known[name] = [(address, port) for address in addresses]
+
+    async def resolve(self, host: str, port: int) -> list[AddressInfo]:
+        self.asked.append(host)
+        if host not in self.known:
+            if not host.replace(".", "").isdecimal():
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))]
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, own or port, 0, 0))
+            if ":" in address
+            else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, own or port))
+            for address, own in self.known[host]
+        ]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    """What names resolve to for every sidecar of a test."""
+    resolver = Names()
+    monkeypatch.setattr("sidecar.application.SystemResolver", resolver)
+    return resolver
 
 
 class Received:

@@ -1,0 +1,425 @@
+"""The cache at work: what it answers, what it asks, what it keeps, and what it says of that."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from sidecar_cache import Cache
+
+from sidecar import Attempt, Exchange, Response
+from sidecar.errors import ConnectFailed, UpstreamBroken
+from sidecar.lab import Lab
+from sidecar.testing import Played, Stage, answer, call, configured, play, socket_answer, streamed
+from tests.running import Running, running
+from tests.wire import Line, Peer, answering, peer
+from tests.wire import answer as wire_answer
+
+CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
+SPEECH = {"model": "tts-1", "voice": "alloy", "input": "hello"}
+COMPLETION = {"id": "c", "choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}
+EVENTS = [
+    b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n',
+    b"data: [DONE]\n\n",
+]
+
+
+def chat(body: Any = CHAT, **headers: str) -> Exchange:
+    return call("openai", "/v1/chat/completions", body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def speech() -> Exchange:
+    return call("openai", "/v1/audio/speech", SPEECH)
+
+
+def events(attempt: Attempt) -> Response:
+    return answer(EVENTS, content_type="text/event-stream")
+
+
+def outcomes(played: Played) -> list[tuple[str, str]]:
+    return [(verdict.outcome, verdict.reason) for verdict in played.verdicts]
+
+
+@asynccontextmanager
+async def caching(config: str = "", **options: Any) -> AsyncIterator[Callable[..., Awaitable[Played]]]:
+    """Plays calls through one cache."""
+    async with Stage(configured(Cache, config), **options) as stage:
+        yield stage.play
+
+
+class TestOneCache:
+    async def test_answers_the_second_time_what_the_provider_said_the_first(self) -> None:
+        async with caching() as ask:
+            first = await ask(chat(), answer(COMPLETION, x_request_id="req_1"))
+            second = await ask(chat(), answer(b"never asked"))
+        assert first.body == second.body
+        assert len(first.attempts) == 1
+        assert second.attempts == ()
+        assert second.record.answered_by == "cache"
+        assert second.headers.get("content-type") == first.headers.get("content-type")
+        assert "x-request-id" not in second.headers
+        assert second.headers.get("age") == "0"
+        assert outcomes(first) == [("miss", "nothing kept under this key")]
+        (verdict,) = second.verdicts
+        assert (verdict.plugin, verdict.outcome) == ("cache", "hit")
+        assert verdict.detail["key"] == first.verdicts[0].detail["key"]
+        assert 0 <= float(verdict.detail["age_seconds"]) < 60
+
+    async def test_gives_a_stream_again_as_a_stream(self) -> None:
+        async with caching() as ask:
+            first, second = await ask(chat(), events), await ask(chat())
+        assert first.chunks == tuple(EVENTS), "the first agent does not wait for the end"
+        assert second.body == b"".join(EVENTS)
+        assert first.headers.get("transfer-encoding") == second.headers.get("transfer-encoding") == "chunked"
+
+    async def test_gives_audio_again_with_its_length(self) -> None:
+        async with caching() as ask:
+            await ask(speech(), answer(streamed([b"RI", b"FF"], length=4), content_type="audio/wav"))
+            again = await ask(speech())
+        assert (again.body, again.headers.get("content-length")) == (b"RIFF", "4")
+
+    async def test_keeps_callers_apart(self) -> None:
+        async with caching() as ask:
+            await ask(chat(authorization="Bearer a"), answer(COMPLETION))
+            other = await ask(chat(authorization="Bearer b"), answer(COMPLETION))
+            same = await ask(chat(authorization="Bearer a"), answer(COMPLETION))
+        assert (len(other.attempts), len(same.attempts)) == (1, 0)
+
+    async def test_heeds_what_the_agent_wants_of_caches(self) -> None:
+        async with caching() as ask:
+            silent = await ask(chat(cache_control="no-store"), answer(COMPLETION))
+            assert outcomes(silent) == [("skip", "the agent forbids it")]
+            assert outcomes(await ask(chat(), answer(COMPLETION))) == [("miss", "nothing kept under this key")]
+            fresh = await ask(chat(cache_control="no-cache"), answer({**COMPLETION, "id": "newer"}))
+            assert fresh.json["id"] == "newer"
+            assert (await ask(chat())).json["id"] == "newer", "what was fetched anew is kept"
+
+    @pytest.mark.parametrize(
+        ("exchange", "reason"),
+        [
+            (lambda: call("openai", "/v1/responses/resp_1", method="GET"), ""),
+            (lambda: chat({**CHAT, "store": True}), "the provider is to keep the answer"),
+            (lambda: call("openai", "/v1/audio/transcriptions", streamed([b"x"])), "the request's body streams past"),
+        ],
+    )
+    async def test_lets_pass_what_it_cannot_answer_and_says_why(
+        self, exchange: Callable[[], Exchange], reason: str
+    ) -> None:
+        async with caching() as ask:
+            for _ in range(2):
+                came = await ask(exchange(), answer(COMPLETION))
+                assert came.json == COMPLETION
+                assert len(came.attempts) == 1
+                assert outcomes(came) == ([("skip", reason)] if reason else [])
+
+    async def test_lets_sockets_pass(self) -> None:
+        played = await play(
+            configured(Cache), call("openai", "/v1/realtime?model=x", socket=True), socket_answer(), guarded=True
+        )
+        assert (played.status, played.faults, played.verdicts) == (101, (), ())
+
+    async def test_counts_what_it_does(self) -> None:
+        async with Stage(configured(Cache, "max_memory: 2KiB")) as stage:
+            for number in range(4):
+                await stage.play(chat({**CHAT, "seed": number}), answer(COMPLETION))
+            await stage.play(chat({**CHAT, "seed": 3}))
+            await stage.play(chat({**CHAT, "store": True}), answer(COMPLETION))
+            await stage.play(chat({**CHAT, "seed": 9}), answer(b"oops", 200, content_type="application/json"))
+            told = stage.samples()
+        assert told.pop("cache_bytes") <= 2048
+        assert told == {
+            'cache_requests_total{outcome="hit"}': 1,
+            'cache_requests_total{outcome="miss"}': 5,
+            'cache_requests_total{outcome="skip"}': 1,
+            "cache_stored_total": 4,
+            "cache_refused_total": 1,
+            "cache_evicted_total": 2,
+            "cache_entries": 2,
+        }
+
+    async def test_serves_again_after_it_was_stopped(self) -> None:
+        plugin = configured(Cache)
+        for _ in range(2):
+            async with Stage(plugin) as stage:
+                await stage.play(chat(), answer(COMPLETION))
+                assert not (await stage.play(chat())).attempts
+
+
+class TestWhatIsNotKept:
+    async def asked_again(self, *answers: Any, config: str = "", **options: Any) -> Played:
+        """The second of two equal calls; the first was answered so."""
+        async with caching(config) as ask:
+            await ask(chat(), *answers, **options)
+            return await ask(chat(), answer(COMPLETION))
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            answer(b"busy", 503),
+            answer({"error": {"type": "server_error"}}),
+            answer({**COMPLETION, "choices": [{"index": 0, "finish_reason": "length"}]}),
+            answer(COMPLETION, cache_control="no-store"),
+            answer(b""),
+        ],
+    )
+    async def test_what_nobody_wants_twice(self, said: Response) -> None:
+        assert len((await self.asked_again(said)).attempts) == 1
+
+    async def test_what_broke_off(self) -> None:
+        broken = answer(streamed(EVENTS, UpstreamBroken("gone", begun=True)), content_type="text/event-stream")
+        assert len((await self.asked_again(broken)).attempts) == 1
+
+    async def test_what_the_agent_did_not_wait_for(self) -> None:
+        for chunks in (1, 2):
+            assert len((await self.asked_again(events, leave_after=chunks)).attempts) == 1
+
+    async def test_what_is_too_large(self) -> None:
+        big = answer([b"a" * 600, b"b" * 600], content_type="audio/wav")
+        async with caching("max_entry: 1KiB") as ask:
+            assert len((await ask(speech(), big)).body) == 1200
+            assert len((await ask(speech(), answer(b"a" * 1024, content_type="audio/wav"))).attempts) == 1
+            assert (await ask(speech())).attempts == (), "what just fits is kept"
+
+    async def test_no_call_at_all(self) -> None:
+        async with caching() as ask:
+            failed = await ask(chat(), ConnectFailed("nobody there"))
+            assert (failed.status, failed.outcome) == (502, "failed")
+            assert len((await ask(chat(), answer(COMPLETION))).attempts) == 1
+
+    async def test_an_upload_that_is_too_large_flows_past(self) -> None:
+        async with caching("max_request: 1KiB") as ask:
+            for _ in range(2):
+                body = streamed([b"x" * 600] * 2, length=1200)
+                came = await ask(call("openai", "/v1/audio/transcriptions", body), answer({"text": "x"}))
+                assert outcomes(came) == [("skip", "the request's body streams past")]
+                assert came.sent[0].body.data == b"x" * 1200
+
+    async def test_an_upload_that_fits_is_held_and_answered(self) -> None:
+        async with caching("max_request: 2KiB") as ask:
+            for attempts in (1, 0):
+                body = streamed([b"x" * 600] * 2, length=1200)
+                came = await ask(call("openai", "/v1/audio/transcriptions", body), answer({"text": "x"}))
+                assert len(came.attempts) == attempts
+
+
+class TestItsOwnTroubles:
+    async def test_in_looking_up_cost_the_call_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(key: str) -> None:
+            raise ZeroDivisionError("a defect")
+
+        plugin = configured(Cache)
+        monkeypatch.setattr(plugin._store, "recall", broken)
+        played = await play(plugin, chat(), answer(COMPLETION), guarded=True)
+        assert (played.json, played.outcome) == (COMPLETION, "completed")
+        assert [fault.action for fault in played.faults] == ["bypassed"]
+
+    async def test_in_keeping_cost_the_call_nothing_and_are_counted(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def broken(key: str, value: object) -> bool:
+            raise OSError("no room")
+
+        plugin = configured(Cache)
+        monkeypatch.setattr(plugin._store, "set", broken)
+        async with Stage(plugin) as stage:
+            assert (await stage.play(chat(), answer(COMPLETION))).json == COMPLETION
+            assert stage.samples()["cache_refused_total"] == 1
+        assert any("no room" in line.getMessage() for line in caplog.records)
+
+    async def test_it_goes_by_the_name_that_the_configuration_gives_it(self) -> None:
+        """Verdicts, who answered, numbers: two caches in one configuration can be told apart."""
+        async with Stage(configured(Cache), configured(Cache)) as stage:
+            first = await stage.play(chat(), answer(COMPLETION))
+            second = await stage.play(chat())
+            assert [verdict.plugin for verdict in first.verdicts] == ["cache", "cache-2"]
+            assert second.record.answered_by == "cache"
+            told = stage.samples()
+            assert len([name for name in told if name.startswith("cache_requests_total")]) == 6
+
+
+class TestAtOnce:
+    async def test_two_that_miss_together_both_ask(self) -> None:
+        """There is no waiting for each other: it would make one agent's delay another's."""
+        arrived = asyncio.Barrier(2)
+
+        async def together(attempt: Attempt) -> Response:
+            await arrived.wait()
+            return answer(COMPLETION)
+
+        async with caching() as ask, asyncio.timeout(5):
+            first, second = await asyncio.gather(ask(chat(), together), ask(chat(), together))
+            assert (len(first.attempts), len(second.attempts)) == (1, 1)
+            assert (await ask(chat())).attempts == ()
+
+    async def test_many_hits_do_not_disturb_each_other(self) -> None:
+        async with caching() as ask:
+            first = await ask(chat(), events)
+            again = await asyncio.gather(*(ask(chat()) for _ in range(20)))
+        assert {each.body for each in again} == {first.body}
+
+
+# -- over real sockets -------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def served(provider: Peer | Lab, *overrides: str, **config: str) -> AsyncIterator[Running]:
+    url = f"http://127.0.0.1:{provider.port}" if isinstance(provider, Peer) else provider.url("openai")
+    plugins = json.dumps([{"use": "cache", "config": config}])
+    async with running(f"providers.openai.url={url}", "tls.intercept=false", *overrides, plugins=plugins) as sidecar:
+        yield sidecar
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def ask(
+    http: aiohttp.ClientSession, sidecar: Running, path: str = "/v1/chat/completions", body: Any = CHAT, **headers: str
+) -> tuple[int, bytes, aiohttp.typedefs.LooseHeaders]:
+    headers = {"Authorization": "Bearer sk-lab", **headers}
+    async with http.post(f"{sidecar.proxy}/openai{path}", json=body, headers=headers) as reply:
+        return reply.status, await reply.read(), reply.headers
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_hit_is_byte_for_byte_the_answer_and_asks_nobody(stream: bool, http: aiohttp.ClientSession) -> None:
+    async with Lab("openai") as lab, served(lab) as sidecar:
+        body = {**CHAT, "stream": stream}
+        first, second = [await ask(http, sidecar, body=body) for _ in range(2)]
+        assert first[:2] == second[:2]
+        assert len(lab.requests) == 1
+        told: Any = second[2]
+        assert told["x-sidecar-provider"] == "cache"
+        assert told["x-sidecar-attempts"] == "0"
+        assert told["Cache-Status"].startswith("agent-sidecar; hit; ttl=")
+        assert told["Age"] == "0"
+        assert ("Transfer-Encoding" in told) is stream
+        calls = sidecar.calls()
+        assert [each.verdicts[0].outcome for each in calls] == ["miss", "hit"]
+        assert calls[1].answered_by == "cache"
+        assert calls[1].attempts == ()
+        assert 'sidecar_cache_requests_total{outcome="hit"} 1' in sidecar.application.metrics_text()
+
+
+async def test_audio_comes_again_byte_for_byte(http: aiohttp.ClientSession) -> None:
+    async with Lab("openai") as lab, served(lab) as sidecar:
+        first, second = [await ask(http, sidecar, "/v1/audio/speech", SPEECH) for _ in range(2)]
+        assert first[1] == second[1]
+        assert len(first[1]) > 1000
+        assert first[2]["Content-Type"] == second[2]["Content-Type"]  # type: ignore[call-overload,index]
+        assert len(lab.requests) == 1
+
+
+async def test_two_agents_with_their_own_credentials_never_meet(http: aiohttp.ClientSession) -> None:
+    async with Lab("openai") as lab, served(lab) as sidecar:
+        for name in ("sk-a", "sk-b", "sk-a"):
+            await ask(http, sidecar, Authorization=f"Bearer {name}")
+        assert [request.header("authorization") for request in lab.requests] == ["Bearer sk-a", "Bearer sk-b"]
+
+
+async def test_an_agent_that_leaves_in_the_middle_leaves_nothing_behind(http: aiohttp.ClientSession) -> None:
+    asked = 0
+
+    async def script(line: Line) -> None:
+        nonlocal asked
+        while True:
+            await line.request()
+            asked += 1
+            await line.send(b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: 10\r\n\r\nfirst")
+            if asked == 1:
+                return await line.gone()
+            await line.send(b"after")
+
+    async with peer(script) as provider, served(provider) as sidecar:
+        async with http.post(f"{sidecar.proxy}/openai/v1/audio/speech", json=SPEECH) as reply:
+            await reply.content.readexactly(5)
+            reply.close()
+        for _ in range(2):
+            async with http.post(f"{sidecar.proxy}/openai/v1/audio/speech", json=SPEECH) as reply:
+                assert await reply.read() == b"firstafter"
+        assert asked == 2
+
+
+async def test_a_provider_that_breaks_off_leaves_nothing_behind(http: aiohttp.ClientSession) -> None:
+    asked = 0
+
+    async def script(line: Line) -> None:
+        nonlocal asked
+        await line.request()
+        asked += 1
+        await line.send(
+            b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"
+        )
+        if asked == 1:
+            line.reset()
+        else:
+            await line.send(b"0\r\n\r\n")
+
+    async with peer(script) as provider, served(provider) as sidecar:
+        with pytest.raises(aiohttp.ClientError):
+            await ask(http, sidecar, "/v1/audio/speech", SPEECH)
+        for _ in range(2):
+            assert (await ask(http, sidecar, "/v1/audio/speech", SPEECH))[1] == b"first"
+        assert asked == 2
+
+
+async def test_what_asks_for_no_answer_of_its_own_is_passed_on(http: aiohttp.ClientSession) -> None:
+    async with peer(answering(wire_answer(b"{}"))) as provider, served(provider) as sidecar:
+        for method in ("GET", "HEAD", "DELETE"):
+            for _ in range(2):
+                async with http.request(method, f"{sidecar.proxy}/openai/v1/chat/completions") as reply:
+                    assert reply.status == 200
+        assert {each.answered_by for each in sidecar.calls()} == {"openai"}
+
+
+async def test_an_answer_in_a_coding_that_the_agent_did_not_ask_for_is_not_given(http: aiohttp.ClientSession) -> None:
+    async with Lab("openai", gzip_json=True) as lab, served(lab) as sidecar:
+        body = {**CHAT, "messages": [{"role": "user", "content": "tell me a long story " * 60}]}
+        await ask(http, sidecar, body=body)
+        async with http.post(
+            f"{sidecar.proxy}/openai/v1/chat/completions",
+            json=body,
+            headers={"Authorization": "Bearer sk-lab", "Accept-Encoding": "identity"},
+        ) as reply:
+            assert "Content-Encoding" not in reply.headers
+        assert len(lab.requests) == 2
+
+
+async def test_an_answer_grows_old(http: aiohttp.ClientSession) -> None:
+    async with Lab("openai") as lab, served(lab, ttl="0s") as sidecar:
+        for _ in range(2):
+            await ask(http, sidecar)
+        assert len(lab.requests) == 2
+
+
+async def test_after_a_reload_it_begins_anew(http: aiohttp.ClientSession) -> None:
+    async with Lab("openai") as lab, served(lab) as sidecar:
+        await ask(http, sidecar)
+        assert await sidecar.application.reload()
+        await ask(http, sidecar)
+        assert len(lab.requests) == 2
+
+
+async def test_an_upload_that_comes_slowly_is_no_fault_of_the_cache() -> None:
+    """What it waits for is the agent, however long that takes."""
+    async with peer(answering(wire_answer(b'{"text":"x"}', "200 OK", "Content-Type: application/json"))) as provider:
+        async with served(provider, "plugins[0].budget=50ms") as sidecar:
+            host, _, port = sidecar.proxy.removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            head = "POST /openai/v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+            writer.write(head.encode())
+            for _ in range(4):
+                writer.write(b"x" * 50_000)
+                await writer.drain()
+                await asyncio.sleep(0.06)
+            assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+            writer.close()
+            (told,) = sidecar.calls()
+            assert told.faults == ()
+            assert told.request_bytes == 200_000
