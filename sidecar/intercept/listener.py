@@ -117,7 +117,8 @@ class Listener:
     def connection_closed(self, connection: Kept) -> None:
         self._connections.discard(connection)
         flow = connection.flow
-        if flow.tls and flow.host is not None and not connection.requests:
+        serving = self._sock.fileno() >= 0  # else it was us who closed
+        if flow.tls and flow.host is not None and not connection.requests and serving:
             reason = "it closed the connection after our certificate, without a request"
             self._application.distrusted(flow.host, reason)
         self._left()

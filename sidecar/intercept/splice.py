@@ -51,7 +51,8 @@ class Side(asyncio.Protocol):
         """Whether it has said all it has to say."""
         self.received_bytes = 0
         self.pending = b""
-        """What came before the far side had its transport."""
+        """What came before the far side had its transport: uvloop reads on when told to pause at the very start."""
+        self._broken = False
         self._splice = splice
         self._observe = observe
 
@@ -66,18 +67,26 @@ class Side(asyncio.Protocol):
         self.transport = transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
         if transport.is_closing():
             self.connection_lost(None)
-        elif self.far.transport is None:
-            if self.far.lost:
-                transport.abort()
-            else:
-                transport.pause_reading()
+        elif self.far._broken:
+            transport.abort()
+        elif self.far.transport is None and not self.far.lost:
+            transport.pause_reading()
         else:
-            transport.resume_reading()
-            if self.far.pending:
-                transport.write(self.far.pending)
-                self.far.pending = b""
-            if not self.far.transport.is_closing():
-                self.far.transport.resume_reading()
+            self._catch_up(transport)
+
+    def _catch_up(self, transport: asyncio.Transport) -> None:
+        """Pass on what the far side has said, and done, while *transport* was not there."""
+        if self.far.pending:
+            transport.write(self.far.pending)
+            self.far.pending = b""
+        if self.far.transport is None:  # it has gone already
+            transport.close()
+            return
+        if self.far.ended and transport.can_write_eof():
+            transport.write_eof()
+        transport.resume_reading()
+        if not self.far.transport.is_closing():
+            self.far.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         self.received_bytes += len(data)
@@ -94,7 +103,9 @@ class Side(asyncio.Protocol):
     def eof_received(self) -> bool:
         self._end()
         far = self.far.transport
-        if far is None or not far.can_write_eof():
+        if far is None:  # it will be told when it is there
+            return not self.far.lost
+        if not far.can_write_eof():
             return False
         far.write_eof()
         return not self.far.ended  # where both have ended there is nothing to stay open for
@@ -107,7 +118,7 @@ class Side(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self.lost:
             return
-        self.lost, self.transport = True, None
+        self.lost, self.transport, self._broken = True, None, exc is not None
         self._end()
         far = self.far.transport
         if far is not None:

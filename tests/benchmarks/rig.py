@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -20,9 +19,8 @@ from tests.benchmarks.contestants import DIRECT, Contestant, Surroundings
 from tests.benchmarks.generator import Job, Outcome
 from tests.benchmarks.machine import ROOT, Meter, Placement, python
 from tests.benchmarks.processes import Child, Unfit, free_ports
+from tests.benchmarks.rows import Row
 
-#: One measurement: plain values, to be printed, judged and written to a file.
-Row = dict[str, Any]
 #: Providers run before the generator, which would else hold them up while it looks at the clock.
 _PROVIDER_PRIORITY, _PRIORITY = 3, 2
 #: More than one run of wrk makes.

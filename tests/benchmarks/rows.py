@@ -6,6 +6,7 @@ from typing import Any
 from tests.benchmarks.contestants import EVERYBODY, LABELS
 from tests.benchmarks.figures import median, pair_ratios
 
+#: One measurement: plain values, to be printed, judged and written to a file.
 Row = dict[str, Any]
 
 
