@@ -6,10 +6,13 @@ another; each closes what it wraps, started or not.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Self
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Self, TypeVar
 
 from sidecar.errors import BodyAlreadyStarted, BodyTooLarge
+
+T = TypeVar("T")
 
 
 class Body:
@@ -25,6 +28,11 @@ class Body:
     def started(self) -> bool:
         """Whether reading has begun of a body that can be read only once."""
         return False
+
+    @property
+    def waited_seconds(self) -> float:
+        """How long its readers have waited for whoever sends it, the present wait included."""
+        return 0.0
 
     @property
     def length(self) -> int | None:
@@ -91,12 +99,13 @@ EMPTY = Body()
 class Stream(Body):
     """The base of bodies that are still on their way: subclasses give `__anext__` and `aclose`."""
 
-    __slots__ = ("_length", "_started")
+    __slots__ = ("_length", "_started", "_waited_seconds", "_waiting_since")
 
     def __init__(self, length: int | None = None) -> None:
         self.data = None
         self._length = length
         self._started = False
+        self._waited_seconds = self._waiting_since = 0.0
 
     @property
     def started(self) -> bool:
@@ -119,6 +128,20 @@ class Stream(Body):
     async def __anext__(self) -> bytes:
         raise NotImplementedError
 
+    @property
+    def waited_seconds(self) -> float:
+        waiting = time.monotonic() - self._waiting_since if self._waiting_since else 0.0
+        return self._waited_seconds + waiting
+
+    async def _waited(self, coming: Awaitable[T]) -> T:
+        """What is *coming*; subclasses await it here, so that it is known how long that takes."""
+        self._waiting_since = time.monotonic()
+        try:
+            return await coming
+        finally:
+            self._waited_seconds += time.monotonic() - self._waiting_since
+            self._waiting_since = 0.0
+
 
 class StreamedBody(Stream):
     """A body made of an async iterator, most often a generator. Closing it closes the iterator, then *wrapped*."""
@@ -132,7 +155,7 @@ class StreamedBody(Stream):
         self._closed = False
 
     async def __anext__(self) -> bytes:
-        return await anext(self._source)
+        return await self._waited(anext(self._source))
 
     async def aclose(self) -> None:
         if self._closed:
@@ -174,6 +197,10 @@ class _Tapped(Stream):
         self._last = b""
         self._on_chunk = on_chunk
         self._on_end = on_end
+
+    @property
+    def waited_seconds(self) -> float:
+        return self._inner.waited_seconds
 
     async def __anext__(self) -> bytes:
         self._observe()

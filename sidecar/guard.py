@@ -6,7 +6,7 @@ the layer …                               then
 raises before it called on                the call goes on with the exchange that the layer was given
 raises after it had an answer             that answer is used, unless its body was already begun: then the call fails
 raises what was raised inside it          passed on; no fault of the layer's
-overruns its own time                     as if it had raised; time inside ``call_next`` does not count
+overruns its own time                     as if it had raised; waiting in ``call_next`` or for a body does not count
 overruns it blocking the event loop       what it returned is used, since nothing could stop it; the fault is noted
 returns what is no proper `Response`      as if it had raised
 calls on more than once                   allowed; answers that it does not return are closed when the exchange is over
@@ -77,7 +77,7 @@ class Guard:
                 if self.fails:
                     raise PluginFailed(self.plugin, "it is in quarantine after failing repeatedly")
                 return await inner(subject)
-            turn = _Turn(self, inner)
+            turn = _Turn(self, subject, inner)
             reason = ""
             fault: BaseException | None = None
             response: object = None
@@ -165,11 +165,26 @@ class Guard:
 
 
 class _Turn(Generic[Subject]):
-    """A layer's time with one subject. It is the ``call_next`` that the layer is given, and so knows when it waits."""
+    """A layer's time with one subject. It is the ``call_next`` that the layer is given: it knows when it waits there.
 
-    __slots__ = ("_cancellations", "_inside", "_resumed", "_spent", "answer", "due", "error", "guard", "inner", "task")
+    Waiting for the agent or a provider to send the rest of a body is not the layer's own time either.
+    """
 
-    def __init__(self, guard: Guard, inner: Handler[Subject]) -> None:
+    __slots__ = (
+        "_bodies",
+        "_cancellations",
+        "_inside",
+        "_resumed",
+        "_spent",
+        "answer",
+        "due",
+        "error",
+        "guard",
+        "inner",
+        "task",
+    )
+
+    def __init__(self, guard: Guard, subject: Subject, inner: Handler[Subject]) -> None:
         self.guard = guard
         self.inner: Handler[Subject] = inner
         self.task: asyncio.Task[object] = asyncio.current_task()  # type: ignore[assignment]
@@ -177,41 +192,53 @@ class _Turn(Generic[Subject]):
         self.error: BaseException | None = None
         self._cancellations = self._inside = 0
         self._spent = 0.0
-        self._resumed = time.monotonic()
+        body = subject.request.body
+        self._bodies: list[Body] | None = [body] if body.data is None else None
+        self._resumed = self._clock()
         self.due = self._resumed + guard.budget_seconds
         guard.watchdog.watch(self)
 
     async def __call__(self, subject: Subject) -> Response:
         if not self._inside:
-            self._spent += time.monotonic() - self._resumed
+            self._spent += self._clock() - self._resumed
             self.due = NEVER
         self._inside += 1
         try:
             response: Response = await self.inner(subject)
             self.answer = response
-            if response.body.data is None and isinstance(subject, Attempt):  # of the others `Dispatch` knows
-                subject.exchange.notes.open_bodies.append(response.body)
+            if response.body.data is None:
+                self._bodies = [*(self._bodies or ()), response.body]
+                if isinstance(subject, Attempt):  # of the others `Dispatch` knows
+                    subject.exchange.notes.open_bodies.append(response.body)
         except BaseException as error:
             self.error = error
             raise
         finally:
             self._inside -= 1
             if not self._inside:
-                self._resumed = time.monotonic()
-                self.due = self._resumed + self.guard.budget_seconds - self._spent
+                self._resumed = self._clock()
+                self.due = time.monotonic() + self.guard.budget_seconds - self._spent
                 if self.guard.watchdog.asleep:
                     self.guard.watchdog.rouse()
         return response
 
+    def _clock(self) -> float:
+        """Monotonic, but standing still while somebody waits for a body."""
+        now = time.monotonic()
+        return now if self._bodies is None else now - sum(body.waited_seconds for body in self._bodies)
+
     def own_seconds(self) -> float:
         """What it has taken so far, time inside ``call_next`` left out."""
-        return self._spent if self._inside else self._spent + time.monotonic() - self._resumed
+        return self._spent if self._inside else self._spent + self._clock() - self._resumed
 
     @property
     def expired(self) -> bool:
         return self._cancellations > 0
 
     def overdue(self, now: float) -> None:
+        if (left := self.guard.budget_seconds - self.own_seconds()) > 0:  # it has waited for a body
+            self.due = now + left
+            return
         self._cancellations += 1
         self.due = now + self.guard.budget_seconds  # one that swallows this is cancelled again
         self.task.cancel()

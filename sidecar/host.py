@@ -15,11 +15,12 @@ from typing import Any
 
 import pluggy
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sidecar.dialect import Operation
 from sidecar.exchange import Attempt, Exchange, Record
 from sidecar.guard import Guard
-from sidecar.hookspecs import HOOKS, PluginConfig
+from sidecar.hookspecs import HOOKS, PluginConfig, Sample
 from sidecar.stack import Handler, compose
 
 GROUP = "sidecar"
@@ -166,6 +167,19 @@ class Host:
     def attempt_stack(self, innermost: Handler[Attempt], operation: Operation, *, socket: bool) -> Handler[Attempt]:
         standing = self.standing_around("around_attempt", operation, socket=socket)
         return compose([(loaded.plugin.around_attempt, loaded.guard.around_attempt) for loaded in standing], innermost)
+
+    def samples(self, of: Loaded) -> Iterable[Sample]:
+        """What plugin *of* says of itself; its label tells it from others of its kind.
+
+        Raises:
+            Exception: whatever it raises; TypeError for what is no sample.
+        """
+        for loaded, method in self._hooks["samples"]:
+            if loaded is of:
+                for sample in method():
+                    if not isinstance(sample, Sample) or not isinstance(sample.value, int | float):
+                        raise TypeError(f"{sample!r:.80} is no Sample of a number")
+                    yield replace(sample, labels=(("plugin", of.label), *sample.labels))
 
     def exchange_closed(self, record: Record) -> None:
         """Tell every plugin; one that fails harms nobody else."""

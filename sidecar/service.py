@@ -297,12 +297,9 @@ class Service:
                 samples.append(Sample("upstream_connections_idle", upstream.idle, "At rest.", labels=labels))
                 opened = Sample("upstream_connections_opened_total", upstream.opened, "Ever.", "counter", labels)
                 samples.append(opened)
-        for loaded, method in self.host.implementations("samples"):
+        for loaded in self.host.plugins:
             try:
-                for sample in method():
-                    if not isinstance(sample, Sample) or not isinstance(sample.value, int | float):
-                        raise TypeError(f"{sample!r:.80} is no Sample of a number")
-                    samples.append(sample)
+                samples += self.host.samples(loaded)
             except Exception as error:
                 reason = f"raised {type(error).__name__}: {error}"
                 loaded.guard.report("samples", None, reason, "ignored", error)

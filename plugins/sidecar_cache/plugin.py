@@ -1,6 +1,7 @@
 """The cache plugin: answers what it knows, keeps what flows by."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -23,6 +24,8 @@ from sidecar_cache.entry import entry_of, objection
 from sidecar_cache.key import Unsuitable, cache_key, read_head
 from sidecar_cache.store import BoundedMemory
 
+logger = logging.getLogger(__name__)
+
 
 class Cache(AroundExchange, Lifespan, Samples):
     """An exact cache in memory. The agent never waits for an answer to be stored."""
@@ -31,6 +34,7 @@ class Cache(AroundExchange, Lifespan, Samples):
 
     def __init__(self, config: CacheConfig) -> None:
         self._config = config
+        self._name = "cache"
         self._store = BoundedMemory(config.max_memory, config.ttl)
         self._secret = secrets.token_bytes(32)
         self._storing: set[asyncio.Task[None]] = set()
@@ -39,6 +43,7 @@ class Cache(AroundExchange, Lifespan, Samples):
     @hookimpl
     @asynccontextmanager
     async def lifespan(self, runtime: Runtime) -> AsyncIterator[None]:
+        self._name = runtime.name
         yield
         for task in self._storing:
             task.cancel()
@@ -46,9 +51,7 @@ class Cache(AroundExchange, Lifespan, Samples):
     @hookimpl
     async def around_exchange(self, exchange: Exchange, call_next: ExchangeHandler) -> Response:
         body = exchange.request.body
-        if (
-            body.data is None and body.length is not None
-        ):  # of an upload without a length nobody knows how long it lasts
+        if body.data is None and body.length is not None:  # an upload without a length may last as long as it likes
             exchange = await exchange.loaded(self._config.max_request)
         head = read_head(exchange.request.headers)
         try:
@@ -63,7 +66,7 @@ class Cache(AroundExchange, Lifespan, Samples):
         if entry is not None:
             now = time.monotonic()
             self._note(exchange, "hit", "", key=key[:12], age_seconds=round(now - entry.stored, 3))
-            return entry.replayed("cache", now, self._config.ttl)
+            return entry.replayed(self._name, now, self._config.ttl)
         self._note(exchange, "miss", "nothing kept under this key", key=key[:12])
         response = await call_next(exchange)
         return self._kept(exchange, response, key)
@@ -94,15 +97,16 @@ class Cache(AroundExchange, Lifespan, Samples):
         return response.with_body(tap(response.body, on_chunk, on_end))
 
     async def _put(self, exchange: Exchange, response: Response, key: str, data: bytes) -> None:
-        if objection(exchange, response, data) is not None:
-            self._counts["refused"] += 1
-            return
-        if await self._store.set(key, entry_of(response, data)):
-            self._counts["stored"] += 1
+        try:
+            kept = objection(exchange, response, data) is None and await self._store.set(key, entry_of(response, data))
+        except Exception as error:
+            kept = False
+            logger.warning("plugin %s cannot keep an answer: %s: %s", self._name, type(error).__name__, error)
+        self._counts["stored" if kept else "refused"] += 1
 
     def _note(self, exchange: Exchange, outcome: str, reason: str, **detail: str | float) -> None:
         self._counts[outcome] += 1
-        exchange.note("cache", outcome, reason, **detail)
+        exchange.note(self._name, outcome, reason, **detail)
 
     @hookimpl
     def samples(self) -> Iterable[Sample]:

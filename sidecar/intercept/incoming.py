@@ -104,7 +104,7 @@ class UploadBody(Stream):
         if self._invite is not None:
             self._invite()
             self._invite = None
-        chunk = await self.source.next_chunk()
+        chunk = await self._waited(self.source.next_chunk())
         if not chunk:
             raise StopAsyncIteration
         self.received_bytes += len(chunk)

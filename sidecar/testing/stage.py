@@ -186,14 +186,15 @@ class Stage:
         )
 
     def samples(self) -> dict[str, float]:
-        """The plugins' numbers, by what stands before them on ``/metrics`` after ``sidecar_``: ``calls_total{a="b"}``.
+        """The plugins' numbers, by what stands before them on ``/metrics`` after ``sidecar_``:
+        ``calls_total{plugin="echo",voice="alloy"}``.
 
         Raises:
             ValueError: Prometheus would refuse them.
         """
         found: dict[str, float] = {}
-        for _, method in self._host.implementations("samples"):
-            for sample in method():
+        for loaded in self._host.plugins:
+            for sample in self._host.samples(loaded):
                 name = _told(sample)
                 if name in found:
                     raise ValueError(f"{name} is there twice")

@@ -51,6 +51,7 @@ class Answer(Stream):
     rest = b""
     complete = False
     _size = 0
+    _waited_seconds = _waiting_since = 0.0
     _paused = False
     _error: CallError | None = None
     _waiter: asyncio.Future[None] | None = None
@@ -173,7 +174,7 @@ class Answer(Stream):
                 raise UpstreamBroken("the answer was let go of", begun=True)
             self._waiter = self._line.loop.create_future()
             try:
-                await self._waiter
+                await self._waited(self._waiter)
             finally:
                 self._waiter = None
         data = self.take()

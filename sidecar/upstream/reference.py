@@ -33,7 +33,7 @@ class _AnswerBody(Stream):
 
     async def __anext__(self) -> bytes:
         try:
-            chunk = await anext(self._chunks)
+            chunk = await self._waited(anext(self._chunks))
         except StopAsyncIteration:
             self._record.ended = time.monotonic()
             raise

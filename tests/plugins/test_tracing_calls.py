@@ -53,7 +53,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def metrics(sidecar: Running) -> dict[str, float]:
     """What ``/metrics`` says of the plugin."""
-    lines = re.findall(r"(?m)^sidecar_tracing_(\S+) (\S+)$", sidecar.application.metrics_text())
+    text = re.sub(r'{plugin="tracing"}|plugin="tracing",', "", sidecar.application.metrics_text())
+    lines = re.findall(r"(?m)^sidecar_tracing_(\S+) (\S+)$", text)
     return {name: float(value) for name, value in lines}
 
 
@@ -282,7 +283,7 @@ async def test_traces_go_on_once_the_collector_is_back(
             spans = await collector.wait_for(3)
             assert {span.trace_id for span in spans} == {call_id}
             await until(lambda: metrics(sidecar)["spans_exported_total"] == 3)
-            assert "sidecar_tracing_spans_exported_total 3" in sidecar.application.metrics_text()
+            assert 'sidecar_tracing_spans_exported_total{plugin="tracing"} 3' in sidecar.application.metrics_text()
     assert any("takes traces again" in line.getMessage() for line in caplog.records)
 
 

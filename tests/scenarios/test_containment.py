@@ -395,6 +395,10 @@ async def test_metrics_are_shown_whatever_a_plugin_makes_of_its_own(use: str) ->
             assert line.startswith("#") or float(line.rpartition(" ")[2]) is not None
         assert f'sidecar_plugin_faults_total{{plugin="{use}"}} 1' in await scraped(between)
         if use == "samples-of-nonsense":
-            assert {"sidecar_not_a_number NaN", "sidecar_infinite +Inf", "sidecar_lines 1"} <= set(text.splitlines())
+            assert {
+                f'sidecar_not_a_number{{plugin="{use}"}} NaN',
+                f'sidecar_infinite{{plugin="{use}"}} +Inf',
+                f'sidecar_lines{{plugin="{use}"}} 1',
+            } <= set(text.splitlines())
         if use == "samples-raise":
-            assert "sidecar_fine 1" in text
+            assert f'sidecar_fine{{plugin="{use}"}} 1' in text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.body import EMPTY, Body, StreamedBody
+from sidecar.body import EMPTY, Body, StreamedBody, tap
 from sidecar.errors import PluginFailed, UpstreamBroken
 from sidecar.exchange import Attempt, Exchange, Fault, Response
 from sidecar.guard import Guard
@@ -143,6 +143,68 @@ async def test_time_inside_call_next_does_not_count(ring: Ring) -> None:
     subject = ring.subject()
     assert (await ring.call(layer, subject, inner)).status == 200
     assert faults(subject) == []
+
+
+def slow() -> StreamedBody:
+    """A body that takes longer to come than a layer may take."""
+
+    async def source() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            await asyncio.sleep(BUDGET_SECONDS)
+            yield b"x"
+
+    return StreamedBody(source())
+
+
+async def test_time_that_the_request_takes_to_come_does_not_count(ring: Ring) -> None:
+    async def layer(subject: Any, call_next: Any) -> Response:
+        body = await subject.request.body.read(100)
+        return Response(status=200, body=Body(body))
+
+    subject = ring.subject(body=slow())
+    assert (await ring.call(layer, subject)).body.data == b"xxx"
+    assert faults(subject) == []
+
+
+@pytest.mark.parametrize("tapped", [False, True])
+async def test_time_that_an_answer_takes_to_come_does_not_count(ring: Ring, tapped: bool) -> None:
+    ring.answers = [Response(status=200, body=tap(slow()) if tapped else slow())]
+
+    async def layer(subject: Any, call_next: Any) -> Response:
+        response = await call_next(subject)
+        return response.with_body(Body(await response.body.read(100)))
+
+    subject = ring.subject()
+    assert (await ring.call(layer, subject)).body.data == b"xxx"
+    assert faults(subject) == []
+
+
+async def test_time_between_the_chunks_of_a_body_does(ring: Ring) -> None:
+    """And what was waited for in the past makes up for nothing."""
+
+    async def layer(subject: Any, call_next: Any) -> Response:
+        async for _ in subject.request.body:
+            await asyncio.sleep(BUDGET_SECONDS * 0.75)
+        return Response(status=200)
+
+    subject = ring.subject(body=slow())
+    with pytest.raises(PluginFailed, match="longer than its"):
+        await ring.call(layer, subject)
+    assert [fault.action for fault in faults(subject)] == ["failed"]
+
+
+async def test_one_that_hangs_after_a_body_has_come_is_cut_short(ring: Ring) -> None:
+    ring.answers = [Response(status=200, body=slow())]
+
+    async def layer(subject: Any, call_next: Any) -> Response:
+        response = await call_next(subject)
+        await response.body.read(100)
+        await asyncio.Event().wait()
+        return Response(status=200)
+
+    subject = ring.subject(body=slow())
+    with pytest.raises(PluginFailed, match="longer than its"):
+        await ring.call(layer, subject)
 
 
 # -- layers that raise -----------------------------------------------------------------------------------------------

@@ -609,7 +609,10 @@ class TestLifespanAndSamples:
         async with Stage(
             Watching(Sample("calls_total", 3, "Calls.", "counter", labels), Sample("open", 1, "Open."))
         ) as stage:
-            assert stage.samples() == {'calls_total{voice="alloy"}': 3, "open": 1}
+            assert stage.samples() == {
+                'calls_total{plugin="watching",voice="alloy"}': 3,
+                'open{plugin="watching"}': 1,
+            }
 
     @pytest.mark.parametrize(
         ("samples", "objection"),
