@@ -193,7 +193,7 @@ class Key(Generic[T]):
 class Notes:
     """What is written down about an exchange on its way: the one thing of it that can change."""
 
-    __slots__ = ("_kept", "_payload", "attempts", "faults", "open_bodies", "received", "verdicts")
+    __slots__ = ("_answer", "_kept", "_payload", "attempts", "faults", "open_bodies", "received", "verdicts")
 
     def __init__(self, received: float) -> None:
         self.received = received
@@ -204,6 +204,7 @@ class Notes:
         """Bodies of answers that streamed when they came; closed when the exchange is over, whoever dropped them."""
         self._kept: dict[object, object] | None = None
         self._payload: tuple[Body, Payload | None] | None = None
+        self._answer: tuple[bytes, Answer] | None = None
 
     def put(self, key: Key[T], value: T) -> None:
         if self._kept is None:
@@ -215,7 +216,7 @@ class Notes:
 
     def release(self) -> None:
         """Let go of what only mattered while the exchange was under way."""
-        self._payload = None
+        self._payload = self._answer = None
         self.open_bodies.clear()
 
     def since(self) -> float:
@@ -260,6 +261,21 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
             cached = (body, dialect.read(call, self.request.query, self.request.headers, body.data))
             self.notes._payload = cached
         return cached[1]
+
+    def read_answer(self, headers: Headers, data: bytes) -> Answer:
+        """What an answer says of itself.
+
+        Args:
+            headers: of the answer.
+            data: its body, or how that ended. Of the same bytes this is found out once for all who ask.
+        """
+        dialect, call = self.provider.dialect, self.call
+        if dialect is None or call is None or not data:
+            return Answer()
+        known = self.notes._answer
+        if known is None or known[0] is not data:
+            known = self.notes._answer = (data, dialect.read_answer(call, headers, data))
+        return known[1]
 
     async def loaded(self, limit: int) -> "Exchange":
         """The same with its request body in memory, if that has at most *limit* bytes.
@@ -388,7 +404,4 @@ class Record(Struct, frozen=True, kw_only=True, eq=False):
     @property
     def answer(self) -> Answer:
         """What the provider's answer says of itself."""
-        dialect, call = self.exchange.provider.dialect, self.exchange.call
-        if dialect is None or call is None or not self.answer_tail:
-            return Answer()
-        return dialect.read_answer(call, self.headers, self.answer_tail)
+        return self.exchange.read_answer(self.headers, self.answer_tail)

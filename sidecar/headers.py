@@ -140,6 +140,18 @@ class Headers:
                 first.setdefault(key.lower(), value)
         return first.get(name)
 
+    def lines(self, *names: bytes) -> bytes:
+        """The lines of `block` called one of *names* (in lower-case bytes), those of one name together."""
+        block, found = self.block, []
+        lowered = self._lowered
+        if lowered is None:
+            lowered = self._lowered = b"\n" + block.lower()
+        for name in names:
+            wanted, at = b"\n%b:" % name, -1
+            while (at := lowered.find(wanted, at + 1)) >= 0:
+                found.append(block[at : block.find(b"\n", at) + 1])
+        return b"".join(found)
+
     def get_all(self, name: str) -> tuple[str, ...]:
         wanted = name.lower().encode("latin-1")
         return tuple(value.decode("latin-1") for key, value in self.fields if key.lower() == wanted)

@@ -8,11 +8,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from sidecar import Body, Call, Exchange, Headers, Response
-from sidecar.dialect import Dialect
+from sidecar import Body, Exchange, Headers, Response
 
 #: Headers of an answer that belong to its content. All others told of one particular call at the provider.
-_KEPT: Final = frozenset((b"content-type", b"content-encoding", b"content-language", b"content-disposition"))
+_KEPT: Final = (b"content-type", b"content-encoding", b"content-language", b"content-disposition")
 #: How the event streams of all dialects end when they end well: their last event has this. In what is said, quotes are
 #: escaped, so that none of it can be taken for one of these.
 _TERMINAL: Final = re.compile(
@@ -26,6 +25,7 @@ _FINISHED: Final = frozenset(
 #: What of a compressed answer is unpacked to look into it.
 _UNPACKED_BYTES: Final = 32 * 1024 * 1024
 _ENTRY_BYTES = 512
+_ANY: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
 class Entry(Struct, frozen=True):
@@ -57,10 +57,10 @@ class Entry(Struct, frozen=True):
 
 
 def entry_of(response: Response, data: bytes) -> Entry:
-    lines = [b"%b: %b\r\n" % field for field in response.headers.fields if field[0].lower() in _KEPT]
+    block = response.headers.lines(*_KEPT)
     if not response.chunked:
-        lines.append(b"Content-Length: %d\r\n" % len(data))
-    return Entry(response.status, b"".join(lines), data, response.chunked, time.monotonic())
+        block += b"Content-Length: %d\r\n" % len(data)
+    return Entry(response.status, block, data, response.chunked, time.monotonic())
 
 
 def objection(exchange: Exchange, response: Response, data: bytes) -> str | None:
@@ -68,37 +68,35 @@ def objection(exchange: Exchange, response: Response, data: bytes) -> str | None
 
     An error, a refusal, a cut-off or an empty answer given again would be worse than none.
     """
-    call, dialect = exchange.call, exchange.provider.dialect
     if response.status != 200:
         return f"status {response.status}"
     if "no-store" in (response.headers.get("cache-control") or "").lower():
         return "the provider forbids it"
     if not data:
         return "empty"
-    if call is None or dialect is None:
+    if exchange.call is None or exchange.provider.dialect is None:
         return "unknown call"
     media_type = (response.headers.get("content-type") or "").partition(";")[0].strip().lower()
     if media_type.startswith("audio/"):
         return None
-    coding = (response.headers.get("content-encoding") or "identity").strip().lower()
-    plain = _plain(coding, data)
-    if plain is None:
-        return f"coded as {coding}, which cannot be looked into"
+    headers = response.headers
+    plain = data
+    if (coding := headers.get("content-encoding")) is not None:
+        unpacked = _unpacked(coding.strip().lower(), data)
+        if unpacked is None:
+            return f"coded as {coding}, which cannot be looked into"
+        plain, headers = unpacked, headers.without("content-encoding")
     if media_type == "text/event-stream":
         if _TERMINAL.search(_last_event(plain)) is None:
             return "the event stream has no proper end"
     elif media_type.endswith("json"):
         try:
-            msgspec.json.decode(plain)
+            _ANY.decode(plain)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return "not valid JSON"
     elif not media_type.startswith(("text/", "application/octet-stream")):
         return f"content type {media_type or 'unknown'}"
-    return _objection_of_dialect(dialect, call, response, plain)
-
-
-def _objection_of_dialect(dialect: Dialect, call: Call, response: Response, plain: bytes) -> str | None:
-    answer = dialect.read_answer(call, response.headers.without("content-encoding"), plain)
+    answer = exchange.read_answer(headers, plain)
     if answer.error_type is not None:
         return f"an error inside a 200: {answer.error_type}"
     for reason in answer.finish_reasons:
@@ -107,7 +105,7 @@ def _objection_of_dialect(dialect: Dialect, call: Call, response: Response, plai
     return None
 
 
-def _plain(coding: str, data: bytes) -> bytes | None:
+def _unpacked(coding: str, data: bytes) -> bytes | None:
     """*data* unpacked; None if it cannot be."""
     if coding == "identity":
         return data

@@ -37,7 +37,6 @@ class Cache(AroundExchange, Lifespan, Samples):
         self._name = "cache"
         self._store = BoundedMemory(config.max_memory, config.ttl)
         self._secret = secrets.token_bytes(32)
-        self._storing: set[asyncio.Task[None]] = set()
         self._counts = dict.fromkeys(("hit", "miss", "skip", "stored", "refused"), 0)
 
     @hookimpl
@@ -45,8 +44,6 @@ class Cache(AroundExchange, Lifespan, Samples):
     async def lifespan(self, runtime: Runtime) -> AsyncIterator[None]:
         self._name = runtime.name
         yield
-        for task in self._storing:
-            task.cancel()
 
     @hookimpl
     async def around_exchange(self, exchange: Exchange, call_next: ExchangeHandler) -> Response:
@@ -90,15 +87,15 @@ class Cache(AroundExchange, Lifespan, Samples):
             if error is not None or held > self._config.max_entry:
                 self._counts["refused"] += 1
                 return
-            task = asyncio.get_running_loop().create_task(self._put(exchange, response, key, b"".join(chunks)))
-            self._storing.add(task)
-            task.add_done_callback(self._storing.discard)
+            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            asyncio.get_running_loop().call_soon(self._keep, exchange, response, key, data)
 
         return response.with_body(tap(response.body, on_chunk, on_end))
 
-    async def _put(self, exchange: Exchange, response: Response, key: str, data: bytes) -> None:
+    def _keep(self, exchange: Exchange, response: Response, key: str, data: bytes) -> None:
         try:
-            kept = objection(exchange, response, data) is None and await self._store.set(key, entry_of(response, data))
+            fit = objection(exchange, response, data) is None
+            kept = fit and self._store.keep(key, entry_of(response, data), self._config.ttl)
         except Exception as error:
             kept = False
             logger.warning("plugin %s cannot keep an answer: %s: %s", self._name, type(error).__name__, error)

@@ -51,11 +51,16 @@ class BoundedMemory(BaseCache):  # type: ignore[misc]
     async def _set(
         self, key: str, value: Entry, ttl: float | None = None, _cas_token: Any = None, _conn: Any = None
     ) -> bool:
+        return self.keep(key, value, ttl)
+
+    def keep(self, key: str, value: Entry, ttl_seconds: float | None) -> bool:
+        """What ``set`` does, without what aiocache puts around it; whether there is room for *value*."""
         self._forget(key)
-        if value.held_bytes > self.max_bytes:
+        held_bytes = value.held_bytes
+        if held_bytes > self.max_bytes:
             return False
-        self._entries[key] = (value, self._clock() + (float("inf") if ttl is None else ttl))
-        self.held_bytes += value.held_bytes
+        self._entries[key] = (value, self._clock() + (float("inf") if ttl_seconds is None else ttl_seconds))
+        self.held_bytes += held_bytes
         while self.held_bytes > self.max_bytes:
             self.evicted += 1
             self._forget(next(iter(self._entries)))

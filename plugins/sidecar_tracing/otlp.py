@@ -9,40 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 Value = str | bool | int | float | Sequence[str]
-Attributes = Sequence[tuple[str, Value]]
 
 INTERNAL, SERVER, CLIENT = 1, 2, 3
 UNSET, OK, ERROR = 0, 1, 2
 
 _LENGTHS: Final = tuple(bytes((n,)) if n < 128 else bytes((n & 0x7F | 0x80, n >> 7)) for n in range(16384))
 _DOUBLE, _FIXED64 = struct.Struct("<d").pack, struct.Struct("<Q").pack
+# trace_id 1, span_id 2, start_time_unix_nano 7, end_time_unix_nano 8; parent_span_id 4
+_SPAN, _PARENT = struct.Struct("<2s16s2s8scQcQ").pack, struct.Struct("<2s8s").pack
 
-
-class Event(NamedTuple):
-    time_ns: int
-    name: str
-    attributes: Attributes = ()
-
-
-class Span(NamedTuple):
-    trace_id: bytes
-    """16 bytes."""
-    span_id: bytes
-    """8 bytes."""
-    parent_id: bytes
-    """8 bytes, or none for the root."""
-    name: str
-    kind: int
-    start_ns: int
-    """Since the epoch."""
-    end_ns: int
-    attributes: bytes
-    """Encoded by `attributes`, `Numbers` and `Seconds`, one behind the other."""
-    events: Sequence[Event] = ()
-    status: int = UNSET
-    message: str = ""
-    trace_state: str = ""
-    remote_parent: bool = False
+# Where attributes stand: their number in a span, and in an event.
+SPAN, EVENT = b"\x4a", b"\x1a"
 
 
 class Resource(NamedTuple):
@@ -69,38 +46,53 @@ def request(common: Resource, spans: Iterable[bytes]) -> bytes:
     return _sized(b"\x0a", resource_spans)
 
 
-def encode(span: Span) -> bytes:
-    """One Span message."""
-    parts = [
-        b"\x0a\x10" + span.trace_id,  # trace_id 1
-        b"\x12\x08" + span.span_id,  # span_id 2
-    ]
-    if span.trace_state:
-        parts.append(_text(b"\x1a", span.trace_state))  # trace_state 3
-    if span.parent_id:
-        parts.append(b"\x22\x08" + span.parent_id)  # parent_span_id 4
-    parts.append(_text(b"\x2a", span.name))  # name 5
-    parts.append(b"\x30%b" % _LENGTHS[span.kind])  # kind 6
-    parts.append(b"\x39" + _FIXED64(span.start_ns))  # start_time_unix_nano 7
-    parts.append(b"\x41" + _FIXED64(span.end_ns))  # end_time_unix_nano 8
-    parts.append(span.attributes)
-    parts += [_sized(b"\x5a", _event(event)) for event in span.events]  # events 11
-    if span.status or span.message:
-        message = _text(b"\x12", span.message) if span.message else b""  # Status.message 2
-        parts.append(_sized(b"\x7a", message + b"\x18%b" % _LENGTHS[span.status]))  # status 15, Status.code 3
-    # flags 16: whether it is known if the parent is in another process, and whether it is
-    parts.append(b"\x85\x01" + (0x301 if span.remote_parent else 0x101).to_bytes(4, "little"))
-    return b"".join(parts)
+def span(
+    trace_id: bytes, span_id: bytes, parent_id: bytes, start_ns: int, end_ns: int, parts: Iterable[bytes]
+) -> bytes:
+    """One Span message.
+
+    Args:
+        trace_id: 16 bytes.
+        span_id: 8 bytes.
+        parent_id: 8 bytes, or none for the root.
+        start_ns: since the epoch, as *end_ns*.
+        parts: the rest, in any order: `said` once; attributes, `event`, `status`, `trace_state`.
+    """
+    times = _SPAN(b"\x0a\x10", trace_id, b"\x12\x08", span_id, b"\x39", start_ns, b"\x41", end_ns)
+    if parent_id:
+        times += _PARENT(b"\x22\x08", parent_id)
+    return times + b"".join(parts)
 
 
-def _event(event: Event) -> bytes:
-    attributes = (_sized(b"\x1a", _attribute(key, value)) for key, value in event.attributes)  # attributes 3
-    return b"".join((b"\x09" + _FIXED64(event.time_ns), _text(b"\x12", event.name), *attributes))  # time 1, name 2
+def said(name: str, kind: int, *, remote_parent: bool = False) -> bytes:
+    """What many spans have in common. *remote_parent*: the parent is in another process."""
+    # name 5, kind 6, flags 16: sampled, and that it is known whether the parent is in another process
+    flags = (0x301 if remote_parent else 0x101).to_bytes(4, "little")
+    return b"%b\x30%b\x85\x01%b" % (_text(b"\x2a", name), _LENGTHS[kind], flags)
 
 
-def attributes(pairs: Iterable[tuple[str, Value]]) -> bytes:
-    """*pairs* as attributes of a span. Those that come again and again are worth remembering: this is not cheap."""
-    return b"".join([_sized(b"\x4a", _attribute(key, value)) for key, value in pairs])  # Span.attributes 9
+def status(code: int, message: str) -> bytes:
+    written = _text(b"\x12", message) if message else b""  # Status.message 2
+    return _sized(b"\x7a", b"%b\x18%b" % (written, _LENGTHS[code]))  # status 15, Status.code 3
+
+
+def trace_state(value: str) -> bytes:
+    return _text(b"\x1a", value)  # trace_state 3
+
+
+def event(time_ns: int, parts: Iterable[bytes]) -> bytes:
+    """An event of a span. *parts*: `named`, and attributes written for events."""
+    payload = b"\x09" + _FIXED64(time_ns) + b"".join(parts)  # events 11, time_unix_nano 1
+    return b"\x5a" + _length(len(payload)) + payload
+
+
+def named(name: str) -> bytes:
+    return _text(b"\x12", name)  # Event.name 2
+
+
+def attributes(pairs: Iterable[tuple[str, Value]], of: bytes = SPAN) -> bytes:
+    """*pairs* as attributes. Those that come again and again are worth remembering: this is not cheap."""
+    return b"".join([_sized(of, _attribute(key, value)) for key, value in pairs])
 
 
 class Seconds:
@@ -108,9 +100,9 @@ class Seconds:
 
     __slots__ = ("_head",)
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, of: bytes = SPAN) -> None:
         head = _text(b"\x0a", key) + b"\x12\x09\x21"
-        self._head = b"\x4a%b%b" % (_LENGTHS[len(head) + 8], head)
+        self._head = b"%b%b%b" % (of, _length(len(head) + 8), head)
 
     def __call__(self, value: float) -> bytes:
         return self._head + _DOUBLE(value)
@@ -121,12 +113,12 @@ class Numbers:
 
     __slots__ = ("_heads",)
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, of: bytes = SPAN) -> None:
         name = _text(b"\x0a", key)
         self._heads = [b""]
         for size in range(1, 11):  # of the number as a varint
             head = b"%b\x12%b\x18" % (name, _LENGTHS[size + 1])
-            self._heads.append(b"\x4a%b%b" % (_LENGTHS[len(head) + size], head))
+            self._heads.append(b"%b%b%b" % (of, _length(len(head) + size), head))
 
     def __call__(self, value: int) -> bytes:
         number = _LENGTHS[value] if value < 16384 else _varint(value)
@@ -136,17 +128,17 @@ class Numbers:
 class Texts:
     """Writes one attribute whose value is a text that is seldom the same twice; cheap."""
 
-    __slots__ = ("_heads", "_key")
+    __slots__ = ("_heads", "_key", "_of")
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, key: str, of: bytes = SPAN) -> None:
+        self._key, self._of = key, of
         self._heads: dict[int, bytes] = {}
 
     def __call__(self, value: str) -> bytes:
         text = value.encode("utf-8", "replace")
         head = self._heads.get(len(text))
         if head is None:
-            whole = attributes(((self._key, value),))
+            whole = attributes(((self._key, value),), self._of)
             head = whole[: len(whole) - len(text)]
             if len(self._heads) < 256:
                 self._heads[len(text)] = head
@@ -175,8 +167,11 @@ def _text(tag: bytes, text: str) -> bytes:
 
 
 def _sized(tag: bytes, payload: bytes) -> bytes:
-    size = len(payload)
-    return b"%b%b%b" % (tag, _LENGTHS[size] if size < 16384 else _varint(size), payload)
+    return b"%b%b%b" % (tag, _length(len(payload)), payload)
+
+
+def _length(size: int) -> bytes:
+    return _LENGTHS[size] if size < 16384 else _varint(size)
 
 
 def _varint(number: int) -> bytes:

@@ -15,12 +15,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from sidecar import Record, Sample
-from sidecar_tracing.otlp import Resource, Span, encode, request
+from sidecar_tracing.otlp import Resource, request
 
 logger = logging.getLogger(__name__)
 
-#: Calls that are written at a time: a fraction of a millisecond.
+#: Calls that are written at a time: a fraction of a millisecond. The loop turns before the next ones are.
 _SLICE = 8
+#: Batches that are sent as one where the thread has fallen behind.
+_SENT_AT_ONCE = 4
 #: How long a call waits to be written, so that a few come together.
 _GATHER_SECONDS = 0.02
 #: After failures in a row the collector is left alone for a while: 1, 2, 4 … up to 30 s.
@@ -46,7 +48,7 @@ class Shipper:
             thread, since importing what it needs takes long.
         disconnect: ends it, from another thread if need be.
         resource: of all spans.
-        spans: what is told of a call.
+        spans: what is told of a call, encoded.
         batch_calls: how many calls are sent at a time.
         delay_seconds: how long a call waits for others to be sent with it.
         queue_calls: how many calls may wait to be sent.
@@ -57,7 +59,7 @@ class Shipper:
         connect: Callable[[], Export],
         disconnect: Callable[[], None],
         resource: Resource,
-        spans: Callable[[Record], Sequence[Span]],
+        spans: Callable[[Record], Sequence[bytes]],
         *,
         batch_calls: int = 128,
         delay_seconds: float = 1.0,
@@ -110,9 +112,10 @@ class Shipper:
         """Write a few calls as spans."""
         self._scheduled = None
         ended, batch = self._ended, self._batch
-        for _ in range(min(_SLICE, len(ended))):
+        waiting = len(ended)
+        for _ in range(min(max(_SLICE, waiting // _SLICE), waiting)):  # more, where they come faster
             try:
-                batch.spans += [encode(span) for span in self._spans(ended.popleft())]
+                batch.spans += self._spans(ended.popleft())
                 batch.calls += 1
             except Exception:
                 self.dropped["unreadable"] += 1
@@ -174,8 +177,24 @@ class Shipper:
         while (batch := self._outbox.get()) is not None:
             if self._pause_seconds:
                 self._stopping.wait(self._pause_seconds)
+            last = self._gather(batch)
             self._send(export, batch)
+            if last:
+                break
         self._disconnect()
+
+    def _gather(self, batch: Batch) -> bool:
+        """Add what waits behind *batch*, up to a limit: a few large requests cost less. Whether that was the end."""
+        while batch.calls < _SENT_AT_ONCE * self._batch_calls:
+            try:
+                behind = self._outbox.get_nowait()
+            except queue.Empty:
+                return False
+            if behind is None:
+                return True
+            batch.calls += behind.calls
+            batch.spans += behind.spans
+        return False
 
     def _send(self, export: Export, batch: Batch) -> None:
         reason = "it failed"

@@ -29,15 +29,17 @@ _STATUS_LINES: dict[tuple[int, str | None], bytes] = {}
 def status_line(status: int, reason: str | None) -> bytes:
     line = _STATUS_LINES.get((status, reason))
     if line is None:
-        if reason is None:
-            try:
-                reason = HTTPStatus(status).phrase
-            except ValueError:
-                reason = "Unknown"
-        line = f"HTTP/1.1 {status} {reason}\r\n".encode("latin-1")
+        line = f"HTTP/1.1 {status} {_phrase(status) if reason is None else reason}\r\n".encode("latin-1")
         if len(_STATUS_LINES) < 256:
             _STATUS_LINES[status, reason] = line
     return line
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
 
 
 class Delivery:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from sidecar_tracing.otlp import encode, request, resource
+from sidecar_tracing.otlp import request, resource
 from sidecar_tracing.semconv import SCHEMA_URL, SCOPE
 from sidecar_tracing.spans import spans
 
@@ -68,7 +68,7 @@ def told(record: Record, *, genai: bool = True) -> list[Told]:
 def encoded(record: Record, *, genai: bool = True) -> bytes:
     """What goes over the wire."""
     common = resource({"service.name": "test"}, SCOPE, "0", SCHEMA_URL)
-    return request(common, [encode(span) for span in spans(record, genai=genai)])
+    return request(common, spans(record, genai=genai))
 
 
 def read(data: bytes) -> list[Told]:

@@ -223,11 +223,11 @@ class TestItsOwnTroubles:
     async def test_in_keeping_cost_the_call_nothing_and_are_counted(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        async def broken(key: str, value: object) -> bool:
+        def broken(key: str, value: object, ttl_seconds: float) -> bool:
             raise OSError("no room")
 
         plugin = configured(Cache)
-        monkeypatch.setattr(plugin._store, "set", broken)
+        monkeypatch.setattr(plugin._store, "keep", broken)
         async with Stage(plugin) as stage:
             assert (await stage.play(chat(), answer(COMPLETION))).json == COMPLETION
             assert stage.samples()['cache_refused_total{plugin="cache"}'] == 1

@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 from sidecar_tracing import Tracing, TracingConfig
 from sidecar_tracing.exporter import Export, Exporter
-from sidecar_tracing.otlp import SERVER, Span, attributes, encode, request, resource
+from sidecar_tracing.otlp import SERVER, attributes, request, resource, said, span
 
 from sidecar.lab.certificates import Authority
 from sidecar.testing import Stage, answer, call, configured
@@ -29,7 +29,7 @@ INSTALLED = f"opentelemetry-exporter-otlp {version('opentelemetry-exporter-otlp'
 CHANGED = f"{INSTALLED} is not the one that sidecar_tracing.exporter was written for: mend that, or pin the version; "
 BATCH = request(
     resource({"service.name": "x"}, "scope", "1", ""),
-    [encode(Span(b"t" * 16, b"s" * 8, b"", "told", SERVER, 1, 2, attributes([("k", "v")])))],
+    [span(b"t" * 16, b"s" * 8, b"", 1, 2, (said("told", SERVER), attributes([("k", "v")])))],
 )
 PROTOCOLS = pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from sidecar_tracing import Tracing
-from sidecar_tracing.spans import spans
 
 from sidecar import AroundExchange, Exchange, ExchangeHandler, Operation, PluginConfig, Response, hookimpl
 from sidecar.errors import ConnectFailed
@@ -68,16 +67,16 @@ class TestWhatProvidersAreTold:
             chat({"traceparent": SAMPLED, "tracestate": "a=b", "baggage": "user=4711"}, trusted=True)
         )
         (sent,) = came.sent
-        _, _, attempt = spans(came.record)
-        assert sent.headers.get("traceparent") == f"00-{TRACE}-{attempt.span_id.hex()}-01"
+        _, _, attempt = told(came.record)
+        assert sent.headers.get("traceparent") == f"00-{TRACE}-{attempt.span_id}-01"
         assert sent.headers.get("tracestate") == "a=b"
         assert "baggage" not in sent.headers
 
     async def test_trusted_servers_join_a_trace_that_begins_here(self) -> None:
         exchange = chat(trusted=True)
         came = await self.play(exchange)
-        _, _, attempt = spans(came.record)
-        assert came.sent[0].headers.get("traceparent") == f"00-{exchange.id}-{attempt.span_id.hex()}-01"
+        _, _, attempt = told(came.record)
+        assert came.sent[0].headers.get("traceparent") == f"00-{exchange.id}-{attempt.span_id}-01"
 
     async def test_the_agents_decision_not_to_sample_goes_on(self) -> None:
         (sent,) = (await self.play(chat({"traceparent": NOT_SAMPLED}, trusted=True))).sent
@@ -101,10 +100,10 @@ class TestWhatProvidersAreTold:
             return answer({}) if len(seen) == 3 else ConnectFailed("no")
 
         came = await self.play(exchange, unreachable)
-        attempts = spans(came.record)[2:]
+        attempts = told(came.record)[2:]
         assert seen[1] is None, "the second is not trusted"
         for number in (0, 2):
-            assert seen[number] == f"00-{TRACE}-{attempts[number].span_id.hex()}-01"
+            assert seen[number] == f"00-{TRACE}-{attempts[number].span_id}-01"
         assert seen[0] != seen[2]
 
     async def test_sockets_are_no_exception(self) -> None:

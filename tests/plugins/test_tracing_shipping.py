@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from sidecar_tracing import shipping
-from sidecar_tracing.otlp import SERVER, Span, resource
+from sidecar_tracing import otlp, shipping
 from sidecar_tracing.shipping import Shipper
 
 from sidecar import Record
@@ -25,11 +24,11 @@ def record(name: str = "call") -> Record:
     return Record(exchange=exchange(target=f"/{name}"), outcome="completed")
 
 
-def one_span(told: Record) -> list[Span]:
+def one_span(told: Record) -> list[bytes]:
     name = told.exchange.request.path[1:]
     if name == "unreadable":
         raise ZeroDivisionError("a defect")
-    return [Span(b"t" * 16, b"s" * 8, b"", name, SERVER, 1, 2, b"")]
+    return [otlp.span(b"t" * 16, b"s" * 8, b"", 1, 2, (otlp.said(name, otlp.SERVER),))]
 
 
 class Way:
@@ -79,7 +78,7 @@ async def until(condition: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def shipped(way: Way, **options: Any) -> AsyncIterator[Shipper]:
     options = {"delay_seconds": 0.01, **options}
-    shipper = Shipper(way.connect, way.disconnect, resource({}, "scope", "1", ""), one_span, **options)
+    shipper = Shipper(way.connect, way.disconnect, otlp.resource({}, "scope", "1", ""), one_span, **options)
     shipper.start()
     try:
         yield shipper
@@ -188,7 +187,7 @@ class TestACollectorThatHangs:
     async def test_does_not_hold_up_the_end_for_longer_than_that_may_take(self, said: Callable[[], list[str]]) -> None:
         way = Way()
         way.open.clear()
-        shipper = Shipper(way.connect, way.disconnect, resource({}, "", "", ""), one_span, delay_seconds=0.01)
+        shipper = Shipper(way.connect, way.disconnect, otlp.resource({}, "", "", ""), one_span, delay_seconds=0.01)
         shipper.start()
         for _ in range(3):
             shipper.put(record())
@@ -268,7 +267,7 @@ class TestACollectorThatRefuses:
         way = Way()
         way.refuses = True
         shipper = Shipper(
-            way.connect, way.disconnect, resource({}, "", "", ""), one_span, delay_seconds=0.01, batch_calls=1
+            way.connect, way.disconnect, otlp.resource({}, "", "", ""), one_span, delay_seconds=0.01, batch_calls=1
         )
         shipper.start()
         for _ in range(6):  # 1 + 2 + 4 … seconds
@@ -308,7 +307,7 @@ async def test_an_exporter_that_cannot_be_made_is_said_and_its_calls_counted(sai
 
 async def test_the_end_loses_nothing() -> None:
     way = Way()
-    shipper = Shipper(way.connect, way.disconnect, resource({}, "", "", ""), one_span, delay_seconds=3600)
+    shipper = Shipper(way.connect, way.disconnect, otlp.resource({}, "", "", ""), one_span, delay_seconds=3600)
     shipper.start()
     for number in range(1000):
         shipper.put(record(f"c{number}"))
