@@ -34,22 +34,39 @@ _MATTERS = re.compile(
     rb"\n(host|c(?:ontent-length|onnection)|t(?:ransfer-encoding|e|railer)|expect|keep-alive|upgrade"
     rb"|proxy-(?:authenticate|authorization|connection)|x-stainless-(?:read-)?timeout):[ \t]*([^\r]*)\r"
 )
+#: The one field that differs from call to call with agents that are traced themselves. Its value has 55 bytes.
+TRACEPARENT: Final = re.compile(rb"\n[Tt]raceparent: ([0-9a-f-]{55})\r")
 
 
 class Template:
-    """What can be remembered of a head that comes again and again on a connection, with no change but in its length.
+    """What can be remembered of a head that comes again and again on a connection, with no change but in its length
+    and in its ``traceparent``.
 
     ``route`` is where such requests go (`sidecar.intercept.calls`), ``rendered`` what they look like on their way there
     (`sidecar.upstream.head`), ``memo`` what layers make of it. It lives as long as the connection and holds
     credentials, as every head does.
+
+    Args:
+        trace: where in the block of such a head the value of ``traceparent`` is; None if there is none that changes.
     """
 
-    __slots__ = ("memo", "rendered", "route")
+    __slots__ = ("_without", "memo", "rendered", "route", "trace")
 
-    def __init__(self) -> None:
+    def __init__(self, trace: slice | None = None) -> None:
+        self.trace = trace
         self.memo: dict[object, object] = {}
         self.route: tuple[object, Any] | None = None
-        self.rendered: dict[object, tuple[bytes, bytes, bool]] = {}
+        self.rendered: dict[object, Any] = {}
+        self._without: dict[tuple[str, ...], Template] = {}
+
+    def without(self, names: tuple[str, ...]) -> "Template | None":
+        """Of such heads without the fields called *names*."""
+        if self.trace is not None and "traceparent" not in names:
+            return None
+        found = self._without.get(names)
+        if found is None:
+            found = self._without[names] = Template()
+        return found
 
 
 class Headers:
@@ -108,13 +125,19 @@ class Headers:
         marks = self._marks
         if marks is None:
             found = []
-            self._lowered = lowered = b"\n" + self.block.lower()  # a byte ahead: lines start where the \n is found
-            for match in _MATTERS.finditer(lowered):
+            for match in _MATTERS.finditer(self._searchable()):
                 name, value = match.groups()
                 start = match.start()
                 found.append((name, value.rstrip(b" \t"), start, match.start(2) - 1, match.end()))
             marks = self._marks = tuple(found)
         return marks
+
+    def _searchable(self) -> bytes:
+        """`block` in lower case and one byte ahead: lines start where the line break before them is found."""
+        lowered = self._lowered
+        if lowered is None:
+            lowered = self._lowered = b"\n" + self.block.lower()
+        return lowered
 
     def get(self, name: str) -> str | None:
         """The value of the first field called *name*."""
@@ -125,9 +148,7 @@ class Headers:
         """The same for a *name* in lower-case bytes; the quick way."""
         if self._fields is None:  # one search costs less than taking all of it apart
             assert self._block is not None
-            lowered = self._lowered
-            if lowered is None:
-                lowered = self._lowered = b"\n" + self._block.lower()
+            lowered = self._searchable()
             at = lowered.find(b"\n%b:" % name)
             if at < 0:
                 return None
@@ -142,10 +163,7 @@ class Headers:
 
     def lines(self, *names: bytes) -> bytes:
         """The lines of `block` called one of *names* (in lower-case bytes), those of one name together."""
-        block, found = self.block, []
-        lowered = self._lowered
-        if lowered is None:
-            lowered = self._lowered = b"\n" + block.lower()
+        block, lowered, found = self.block, self._searchable(), []
         for name in names:
             wanted, at = b"\n%b:" % name, -1
             while (at := lowered.find(wanted, at + 1)) >= 0:
@@ -173,8 +191,25 @@ class Headers:
         return Headers((*self.fields, (name.encode("latin-1"), value.encode("latin-1"))))
 
     def without(self, *names: str) -> "Headers":
-        unwanted = {name.lower().encode("latin-1") for name in names}
-        return Headers(field for field in self.fields if field[0].lower() not in unwanted)
+        if self._fields is not None:
+            unwanted = {name.lower().encode("latin-1") for name in names}
+            return Headers(field for field in self._fields if field[0].lower() not in unwanted)
+        block, lowered, cuts = self.block, self._searchable(), []
+        for name in names:
+            wanted, at = b"\n%b:" % name.lower().encode("latin-1"), -1
+            while (at := lowered.find(wanted, at + 1)) >= 0:
+                cuts.append((at, block.find(b"\n", at) + 1))
+        if not cuts:
+            return self
+        pieces, done = [], 0
+        for begin, end in sorted(cuts):
+            pieces.append(block[done:begin])
+            done = end
+        pieces.append(block[done:])
+        rest = Headers.from_block(b"".join(pieces))
+        if self.template is not None:
+            rest.template = self.template.without(names)
+        return rest
 
     def end_to_end(self) -> "Headers":
         """The fields that a proxy passes on: all but hop-by-hop ones and those that ``Connection`` nominates."""

@@ -222,13 +222,12 @@ def _slim(record: Record) -> Record:
 def _harmless(headers: Headers) -> Headers:
     """What of a request's headers is needed to tell of it: how to read its body, and whose trace it belongs to."""
     template = headers.template
-    if template is not None and isinstance(known := template.memo.get(_harmless), Headers):
-        return known
-    fields = [(name, value) for name in _HARMLESS if (value := headers.get_bytes(name)) is not None]
-    kept = Headers(fields) if fields else _NO_HEADERS
-    if template is not None:
-        template.memo[_harmless] = kept
-    return kept
+    if template is None or template.trace is not None:
+        return Headers.from_block(headers.lines(*_HARMLESS))
+    known = template.memo.get(_harmless)
+    if not isinstance(known, Headers):
+        known = template.memo[_harmless] = Headers.from_block(headers.lines(*_HARMLESS))
+    return known
 
 
 class Journal:

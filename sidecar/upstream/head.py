@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sidecar.credentials import identified
 from sidecar.exchange import Attempt
-from sidecar.headers import HOP_BY_HOP, Headers
+from sidecar.headers import HOP_BY_HOP, TRACEPARENT, Headers
 
 _SAYS_NOTHING = frozenset((b"keep-alive", b"close", b""))
 
@@ -34,12 +34,18 @@ def request_head(attempt: Attempt, authority: bytes) -> RequestHead:
         before, after, chunked = _rendered(attempt, authority)
     else:
         key = (provider, request.method, request.target)
-        rendered = template.rendered.get(key)
-        if rendered is None:
+        remembered = template.rendered.get(key)
+        if remembered is None:
             if len(template.rendered) >= _REMEMBERED:
                 template.rendered.clear()
-            rendered = template.rendered[key] = _rendered(attempt, authority)
-        before, after, chunked = rendered
+            remembered = template.rendered[key] = _Remembered(*_rendered(attempt, authority))
+        before, after, chunked = remembered.before, remembered.after, remembered.chunked
+        if template.trace is not None:
+            trace = request.headers.block[template.trace]
+            if at := remembered.trace_before:
+                before = b"%b%b%b" % (before[:at], trace, before[at + len(trace) :])
+            elif at := remembered.trace_after:
+                after = b"%b%b%b" % (after[:at], trace, after[at + len(trace) :])
     if chunked or not after:
         return RequestHead(before + after, chunked, 0)
     length = request.body.length
@@ -49,6 +55,18 @@ def request_head(attempt: Attempt, authority: bytes) -> RequestHead:
 
 
 _REMEMBERED = 8
+
+
+class _Remembered:
+    """A rendered head, and where in its pieces the value of ``traceparent`` is; 0 for nowhere."""
+
+    __slots__ = ("after", "before", "chunked", "trace_after", "trace_before")
+
+    def __init__(self, before: bytes, after: bytes, chunked: bool) -> None:
+        self.before, self.after, self.chunked = before, after, chunked
+        self.trace_before, self.trace_after = (
+            0 if (found := TRACEPARENT.search(piece)) is None else found.start(1) for piece in (before, after)
+        )
 
 
 def _rendered(attempt: Attempt, authority: bytes) -> tuple[bytes, bytes, bool]:

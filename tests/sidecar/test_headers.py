@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sidecar.headers import Headers
+from sidecar.headers import Headers, Template
 
 BLOCK = b"Host: a\r\nX-Tag: 1\r\nx-tag:2\r\nEmpty:\r\nCafe: caf\xe9 \r\n"
 FIELDS = ((b"Host", b"a"), (b"X-Tag", b"1"), (b"x-tag", b"2"), (b"Empty", b""), (b"Cafe", b"caf\xe9"))
@@ -95,3 +97,44 @@ def test_headers_are_equal_by_their_fields(headers: Headers) -> None:
 
 def test_values_are_not_shown() -> None:
     assert repr(Headers.of(authorization="Bearer s3cret")) == "Headers(authorization)"
+
+
+names = st.sampled_from([b"Accept", b"accept", b"X-A", b"x-a", b"X-AB", b"Traceparent", b"traceparent", b"Host"])
+values = st.text("ab:-\t é", max_size=5).map(lambda text: text.strip().encode("latin-1"))
+blocks = st.lists(st.tuples(names, st.sampled_from([b":", b": ", b":  "]), values), max_size=6)
+
+
+@given(blocks, st.lists(st.sampled_from(["accept", "X-A", "traceparent", "x-", "b"]), max_size=3))
+def test_taking_fields_out_of_a_block_is_taking_them_out_of_the_fields(
+    lines: list[tuple[bytes, bytes, bytes]], unwanted: list[str]
+) -> None:
+    block = b"".join(b"%b%b%b\r\n" % line for line in lines)
+    rest = Headers.from_block(block).without(*unwanted)
+    assert rest.fields == of_fields(block).without(*unwanted).fields
+    kept = [b"%b%b%b\r\n" % line for line in lines if line[0].lower().decode() not in map(str.lower, unwanted)]
+    assert rest.block == b"".join(kept), "what stays is as it stood on the wire"
+
+
+@given(blocks)
+def test_lines_are_found_by_name(lines: list[tuple[bytes, bytes, bytes]]) -> None:
+    wanted = (b"x-a", b"host")
+    block = b"".join(b"%b%b%b\r\n" % line for line in lines)
+    found = [b"%b%b%b\r\n" % line for name in wanted for line in lines if line[0].lower() == name]
+    assert Headers.from_block(block).lines(*wanted) == b"".join(found)
+
+
+def test_heads_without_the_same_fields_share_what_is_remembered_of_them() -> None:
+    template = Template()
+    one, other = Headers.from_block(BLOCK), Headers.from_block(BLOCK.replace(b"Host: a", b"Host: b"))
+    one.template = other.template = template
+    rest = one.without("host")
+    assert rest.template is other.without("host").template is not None
+    assert rest.template is not one.without("cafe").template
+    assert one.without("nothing") is one
+
+
+def test_what_is_remembered_of_a_trace_is_of_no_use_where_its_place_moves() -> None:
+    headers = Headers.from_block(BLOCK)
+    headers.template = Template(slice(0, 55))
+    assert headers.without("host").template is None
+    assert headers.without("host", "traceparent").template is not None
