@@ -7,7 +7,8 @@ __version__: Final = "0.1.0"
 
 if TYPE_CHECKING:
     from sidecar.body import Body, Stream, StreamedBody, replay, tap
-    from sidecar.dialect import Call, Operation
+    from sidecar.dialect import Call, Dialect, Operation
+    from sidecar.errors import CallError, ConnectFailed, UpstreamBroken, UpstreamError, UpstreamTimeout
     from sidecar.exchange import (
         Attempt,
         AttemptRecord,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         Record,
         Request,
         Response,
+        Secret,
         Verdict,
     )
     from sidecar.headers import Headers
@@ -35,9 +37,11 @@ if TYPE_CHECKING:
         Samples,
         hookimpl,
     )
-    from sidecar.payload import Chat, Payload, Speech, Transcription
+    from sidecar.payload import Answer, Chat, Message, Payload, Speech, Tool, Transcription, Usage
+    from sidecar.units import Duration, Size
 
 __all__ = [
+    "Answer",
     "AroundAttempt",
     "AroundExchange",
     "Attempt",
@@ -45,7 +49,11 @@ __all__ = [
     "AttemptRecord",
     "Body",
     "Call",
+    "CallError",
     "Chat",
+    "ConnectFailed",
+    "Dialect",
+    "Duration",
     "Exchange",
     "ExchangeClosed",
     "ExchangeHandler",
@@ -53,6 +61,7 @@ __all__ = [
     "Headers",
     "Key",
     "Lifespan",
+    "Message",
     "Notes",
     "Operation",
     "Payload",
@@ -64,10 +73,17 @@ __all__ = [
     "Runtime",
     "Sample",
     "Samples",
+    "Secret",
+    "Size",
     "Speech",
     "Stream",
     "StreamedBody",
+    "Tool",
     "Transcription",
+    "UpstreamBroken",
+    "UpstreamError",
+    "UpstreamTimeout",
+    "Usage",
     "Verdict",
     "__version__",
     "hookimpl",
@@ -75,7 +91,7 @@ __all__ = [
     "tap",
 ]
 
-_HOMES = ("body", "dialect", "exchange", "headers", "hookspecs", "payload")
+_HOMES = ("body", "dialect", "errors", "exchange", "headers", "hookspecs", "payload", "units")
 
 if not TYPE_CHECKING:
 

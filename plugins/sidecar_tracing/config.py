@@ -40,7 +40,7 @@ class TracingConfig(PluginConfig, frozen=True):
     delay: Annotated[Duration, Meta(description="How long a call waits for others to be sent with it.")] = Duration(
         "1s"
     )
-    batch_calls: Annotated[int, Meta(ge=1, le=4096, description="How many calls are sent at a time.")] = 128
+    batch_calls: Annotated[int, Meta(ge=1, le=4096, description="How many calls are sent at a time.")] = 512
     queue_calls: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Calls that may wait to be sent; further ones are dropped and counted."),

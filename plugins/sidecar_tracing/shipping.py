@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 #: Calls that are written at a time: a fraction of a millisecond. The loop turns before the next ones are.
 _SLICE = 8
-#: Batches that are sent as one where the thread has fallen behind.
-_SENT_AT_ONCE = 4
+#: Where the thread has fallen behind it sends batches as one, until they have so much; gRPC servers refuse over 4 MiB.
+_SENT_AT_ONCE_BYTES = 1024 * 1024
 #: How long a call waits to be written, so that a few come together.
 _GATHER_SECONDS = 0.02
 #: After failures in a row the collector is left alone for a while: 1, 2, 4 … up to 30 s.
@@ -61,7 +61,7 @@ class Shipper:
         resource: Resource,
         spans: Callable[[Record], Sequence[bytes]],
         *,
-        batch_calls: int = 128,
+        batch_calls: int = 512,
         delay_seconds: float = 1.0,
         queue_calls: int = 4096,
         clock: Callable[[], float] = time.monotonic,
@@ -185,7 +185,7 @@ class Shipper:
 
     def _gather(self, batch: Batch) -> bool:
         """Add what waits behind *batch*, up to a limit: a few large requests cost less. Whether that was the end."""
-        while batch.calls < _SENT_AT_ONCE * self._batch_calls:
+        while sum(map(len, batch.spans)) < _SENT_AT_ONCE_BYTES:
             try:
                 behind = self._outbox.get_nowait()
             except queue.Empty:

@@ -144,9 +144,13 @@ class Stage:
         Raises:
             Exception: what a layer, an observer or such a task raised, unless the stage is guarded.
         """
+        return await self.play_to(AgentDouble(leave_after), exchange, *answers)
+
+    async def play_to(self, agent: AgentDouble, exchange: Exchange, *answers: Scripted) -> Played:
+        """The same for an *agent* that the test has made."""
         others = asyncio.all_tasks()
         passed_on: list[Exchange] = []
-        provider, agent = ScriptedProvider(answers), AgentDouble(leave_after)
+        provider = ScriptedProvider(answers)
         bodiless = exchange.request.method == "HEAD"
         delivery = Delivery(agent, exchange, http_1_0=False, bodiless=bodiless, keep_alive=True, told=False)
         response: Response | None = None
@@ -173,6 +177,7 @@ class Stage:
                 await body.aclose()
             record = _record(exchange, provider, response, delivery, outcome, error)
             self._closed(record)
+        await asyncio.sleep(0)  # what plugins have scheduled begins
         await self._settled(asyncio.all_tasks() - others)
         assert response is not None
         return Played(

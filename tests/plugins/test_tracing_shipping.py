@@ -133,7 +133,8 @@ async def test_a_full_batch_does_not_wait() -> None:
     assert way.names == [f"c{number}" for number in range(33)]
 
 
-async def test_batches_that_wait_for_a_slow_collector_are_sent_together() -> None:
+async def test_batches_that_wait_for_a_slow_collector_are_sent_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipping, "_SENT_AT_ONCE_BYTES", 7 * len(one_span(record("c1"))[0]))
     way = Way()
     way.open.clear()
     async with shipped(way, delay_seconds=3600, batch_calls=2) as shipper:
