@@ -2,14 +2,11 @@
 
 import asyncio
 import gc
-import hashlib
 import logging
-import os
 import signal
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +18,30 @@ from sidecar.admin import admin_application, probes_application
 from sidecar.configuration import Configuration, rendered
 from sidecar.errors import ConfigurationError
 from sidecar.exchange import Provider
-from sidecar.intercept.authority import BUNDLE_FILE, Authority, open_authority
+from sidecar.intercept.authority import Authority
 from sidecar.intercept.flow import BASE_URL, Flow
 from sidecar.intercept.listener import Listener
 from sidecar.journal import Journal
+from sidecar.listening import CannotListen, listening, shown
 from sidecar.metrics import Metrics
+from sidecar.reloading import Watched, needs_restart
 from sidecar.service import Service
 from sidecar.settings import Settings
+from sidecar.trust import Trust, signed_names
 from sidecar.upstream.dial import Resolver, SystemResolver
 from sidecar.watchdog import Watchdog
+
+__all__ = ["Application", "CannotListen", "run"]
 
 logger = logging.getLogger(__name__)
 
 #: How often the configuration's file is looked at. A ConfigMap takes a minute to arrive anyway.
 _LOOK_SECONDS = 2.0
-_DISTRUST_LOGGED_SECONDS = 60.0
 #: How long a thread (one that exports traces, say) may keep the interpreter from calls. Python's own 5 ms are a pause
 #: that a listener hears.
 _SWITCH_SECONDS = 0.0005
 
 Load = Callable[[], Configuration]
-
-
-class CannotListen(ConfigurationError):
-    """A port is taken, or an address is not this machine's."""
 
 
 class Application:
@@ -57,6 +54,7 @@ class Application:
     def __init__(self, load: Load, file: Path | None = None) -> None:
         self._load = load
         self._file = file
+        self._watched = Watched(file)
         self._started = time.monotonic()
         self._service: Service | None = None
         self._listeners: list[Listener] = []
@@ -64,10 +62,8 @@ class Application:
         self._addresses: dict[str, str] = {}
         self._retired: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
-        self._digest = ""
         self._stopping = False
-        self._warned: dict[str, float] = {}
-        self.authority: Authority | None = None
+        self._trust = Trust()
         self.journal = Journal()
         self.resolver: Resolver = SystemResolver()
         self.metrics = Metrics()
@@ -100,20 +96,13 @@ class Application:
     def settings(self) -> Settings:
         return self.service.configuration.settings
 
+    @property
+    def authority(self) -> Authority | None:
+        return self._trust.authority
+
     def distrusted(self, name: str, reason: str) -> None:
         self.metrics.count("distrusted", name=name)
-        now = time.monotonic()
-        if now - self._warned.get(name, -_DISTRUST_LOGGED_SECONDS) < _DISTRUST_LOGGED_SECONDS:
-            return
-        self._warned[name] = now
-        bundle = self.authority.directory / BUNDLE_FILE if self.authority else BUNDLE_FILE
-        logger.warning(
-            "a client did not accept our certificate for %s: %s. If it is the agent, set SSL_CERT_FILE=%s for it "
-            "(REQUESTS_CA_BUNDLE for requests, NODE_EXTRA_CA_CERTS for Node) and start it anew",
-            name,
-            reason,
-            bundle,
-        )
+        self._trust.distrusted(name, reason)
 
     # -- what the admin interface asks -------------------------------------------------------------------------------
 
@@ -138,7 +127,7 @@ class Application:
             "uptime_seconds": round(time.monotonic() - self._started, 3),
             "configuration": {"file": str(self._file) if self._file else None, "digest": service.configuration.digest},
             "addresses": self._addresses,
-            "bundle": self._bundle,
+            "bundle": self._trust.bundle,
             "providers": {name: _provider_told(provider) for name, provider in service.providers.items()},
             "plugins": [
                 {
@@ -153,11 +142,6 @@ class Application:
             "in_flight": self.metrics.in_flight,
         }
 
-    @property
-    def _bundle(self) -> str | None:
-        """What clients must trust; None where TLS is not ended."""
-        return str(self.authority.directory / BUNDLE_FILE) if self.authority else None
-
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -165,14 +149,14 @@ class Application:
         Raises:
             ConfigurationError: it cannot start, and why.
         """
+        self._watched.look()
         configuration = self._load()
         settings = configuration.settings
-        self._digest = self._file_digest()
         self.journal = Journal(settings.journal.calls)
         self.resolver = SystemResolver(settings.upstream.dns_ttl)
         service = self._made(configuration)
         if settings.tls.intercept:
-            self.authority = await asyncio.to_thread(_open_authority, settings, service)
+            await asyncio.to_thread(self._trust.open, settings.tls, signed_names(service.routes))
         await service.start()
         self._service = service
         try:
@@ -187,7 +171,7 @@ class Application:
             logger.warning("%s", rendered((problem,)))
         gc.collect()
         gc.freeze()  # what is there now stays; collections need not look at it
-        fields = {"addresses": dict(self._addresses), "bundle": self._bundle, "digest": configuration.digest}
+        fields = {"addresses": dict(self._addresses), "bundle": self._trust.bundle, "digest": configuration.digest}
         listed = ", ".join(f"{name} {address}" for name, address in self._addresses.items())
         logger.info("ready: %s", listed, extra={"fields": fields})
 
@@ -208,9 +192,9 @@ class Application:
                 host = f"[{main.host}]" if ":" in main.host else main.host
                 wanted.append((name, Address(f"{host}:{provider.port}"), Flow(door="port", provider=name)))
         for name, address, flow in wanted:
-            listener = Listener(self, _listening(address, name), flow)
-            self._listeners.append(listener)
-            self._addresses[name] = _shown(*listener.address)
+            sock = listening(address, name)
+            self._listeners.append(Listener(self, sock, flow))
+            self._addresses[name] = shown(sock)
 
     async def _serve_aside(self, settings: Settings) -> None:
         for name, address, application in (
@@ -219,12 +203,12 @@ class Application:
         ):
             if address is None:
                 continue
-            sock = _listening(address, name)
+            sock = listening(address, name)
             runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
             await runner.setup()
             self._runners.append(runner)
             await web.SockSite(runner, sock).start()
-            self._addresses[name] = _shown(*sock.getsockname()[:2])
+            self._addresses[name] = shown(sock)
 
     @property
     def addresses(self) -> Mapping[str, str]:
@@ -256,7 +240,7 @@ class Application:
         """Reload whenever the configuration's content has changed. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if self._file_digest() != self._digest:
+            if self._watched.look():
                 await self.reload()
 
     async def reload(self) -> bool:
@@ -265,7 +249,7 @@ class Application:
             return await self._reload()
 
     async def _reload(self) -> bool:
-        self._digest = self._file_digest()
+        self._watched.look()
         before = self.service
         try:
             configuration = self._load()
@@ -286,12 +270,10 @@ class Application:
         self._service = service
         self.metrics.count("config_reloads", result="taken")
         logger.info("configuration %s took over from %s", configuration.digest, before.configuration.digest)
-        for what in _needs_restart(before.configuration.settings, configuration.settings):
+        for what in needs_restart(before.configuration.settings, configuration.settings):
             logger.warning("a change of %s takes effect only after a restart", what)
-        if self.authority is not None:
-            uncovered = [name for name in _names(service) if not self.authority.covers(name)]
-            if uncovered:
-                logger.warning("TLS for %s is ended only after a restart of the whole pod", ", ".join(uncovered))
+        if uncovered := self._trust.uncovered(signed_names(service.routes)):
+            logger.warning("TLS for %s is ended only after a restart of the whole pod", ", ".join(uncovered))
         task = asyncio.get_running_loop().create_task(self._retire(before))
         self._retired.add(task)
         task.add_done_callback(self._retired.discard)
@@ -303,14 +285,6 @@ class Application:
             await service.drain(service.configuration.settings.upstream.timeouts.total)
         finally:
             await service.stop()
-
-    def _file_digest(self) -> str:
-        if self._file is None:
-            return ""
-        try:
-            return hashlib.sha256(self._file.read_bytes()).hexdigest()
-        except OSError:
-            return self._digest  # between two versions of a ConfigMap; look again later
 
 
 async def run(load: Load, file: Path | None, on_ready: Callable[[Application], None] | None = None) -> None:
@@ -360,66 +334,8 @@ async def run(load: Load, file: Path | None, on_ready: Callable[[Application], N
             await application.stop(0.0)
 
 
-def _open_authority(settings: Settings, service: Service) -> Authority | None:
-    """The pod's CA. Without a directory of its own choosing it is not worth failing for: base URLs need no CA."""
-    directory, names = Path(settings.tls.directory_in(os.environ)), _names(service)
-    if not names:  # no provider is called by name
-        return None
-    try:
-        return open_authority(directory, names, [Path(file) for file in settings.tls.extra_ca_files])
-    except ConfigurationError as error:
-        if settings.tls.directory is not None:
-            raise
-        logger.warning("TLS is not ended for any provider: %s. Calls by base URL work all the same", error)
-        return None
-
-
-def _names(service: Service) -> list[str]:
-    """The names under which providers are called: what the CA may sign for."""
-    return sorted({pattern.removeprefix("*.") for pattern in service.routes.patterns})
-
-
 def _provider_told(provider: Provider) -> dict[str, Any]:
     return {
         "url": f"{provider.origin}{provider.path}" if provider.origin.host else None,
         "dialect": None if provider.dialect is None else provider.dialect.name,
     }
-
-
-def _listening(address: Address, name: str) -> socket.socket:
-    """
-    Raises:
-        CannotListen: and what to do.
-    """
-    host = "127.0.0.1" if address.host == "localhost" else address.host
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, address.port))
-        sock.listen(1024)
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        key = f"{name}.address" if name in ("admin", "probes") else "listen.address"
-        key = key if name in ("proxy", "admin", "probes") else f"providers.{name}.port"
-        reason = (error.strerror or str(error)).lower()
-        raise CannotListen(f"cannot listen on {address}: {reason}; choose another one with {key}") from error
-    return sock
-
-
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _needs_restart(before: Settings, after: Settings) -> Iterable[str]:
-    for name in ("listen", "admin", "probes", "tls", "log", "journal"):
-        if getattr(before, name) != getattr(after, name):
-            yield name
-    ports = [
-        {name: provider.port for name, provider in settings.providers.items() if provider.enabled and provider.port}
-        for settings in (before, after)
-    ]
-    if ports[0] != ports[1]:
-        yield "providers' ports"

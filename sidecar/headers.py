@@ -34,8 +34,9 @@ _MATTERS = re.compile(
     rb"\n(host|c(?:ontent-length|onnection)|t(?:ransfer-encoding|e|railer)|expect|keep-alive|upgrade"
     rb"|proxy-(?:authenticate|authorization|connection)|x-stainless-(?:read-)?timeout):[ \t]*([^\r]*)\r"
 )
-#: The one field that differs from call to call with agents that are traced themselves. Its value has 55 bytes.
+#: The one field that differs from call to call with agents that are traced themselves, and the bytes of its value.
 TRACEPARENT: Final = re.compile(rb"\n[Tt]raceparent: ([0-9a-f-]{55})\r")
+TRACE_BYTES: Final = 55
 
 
 class Template:

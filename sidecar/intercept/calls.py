@@ -115,10 +115,13 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
                 await side.drain()
         else:
             await delivery.send(response)
-    except (asyncio.CancelledError, ConnectionError) as left:
+    except asyncio.CancelledError as left:
         outcome, error = "cancelled", error or left
         raise
     except Exception as broken:
+        if isinstance(broken, ConnectionError) and not delivery.reading:  # what failed was writing to the agent
+            outcome, error = "cancelled", error or broken
+            raise
         outcome, error = "failed", broken
         delivery.keep_alive = False
         if not isinstance(broken, CallError):

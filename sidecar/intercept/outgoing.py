@@ -65,6 +65,7 @@ class Delivery:
         "first_byte",
         "keep_alive",
         "longest_gap_seconds",
+        "reading",
         "response_bytes",
     )
 
@@ -80,6 +81,8 @@ class Delivery:
         self._tail_bytes = 0
         self.begun = False
         """Whether anything was written."""
+        self.reading = False
+        """Whether it waits for more of the answer: an error is the answer's then, and not one of writing."""
         self.keep_alive = keep_alive and not http_1_0
         self.first_byte = 0.0
         self.response_bytes = 0
@@ -115,7 +118,7 @@ class Delivery:
         """Write an answer whose body streams, waiting where the agent reads slowly. Does not close the body.
 
         Raises:
-            ConnectionError: the agent has left.
+            ConnectionError: the agent has left, unless ``reading`` is true.
             Exception: what the body raised. The agent has been shown that the answer broke off.
         """
         headers = response.headers.end_to_end()
@@ -148,11 +151,13 @@ class Delivery:
         if keeps_tail:
             self._tail = deque()
         self._start(response, block, b"")
+        self.reading = True
         try:
             async for chunk in response.body:
                 size = len(chunk)
                 if not size:
                     continue
+                self.reading = False
                 if not chunked:
                     side.write(chunk)
                 elif size > _COPY_BYTES:
@@ -171,6 +176,8 @@ class Delivery:
                     self._keep(chunk)
                 if side.full:
                     await side.drain()
+                self.reading = True
+            self.reading = False
             if length is not None and self.response_bytes != length:
                 raise UpstreamBroken(f"it has {self.response_bytes} bytes where {length} were announced", begun=True)
         except Exception:

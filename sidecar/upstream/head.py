@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sidecar.credentials import identified
 from sidecar.exchange import Attempt
-from sidecar.headers import HOP_BY_HOP, TRACEPARENT, Headers
+from sidecar.headers import HOP_BY_HOP, TRACE_BYTES, TRACEPARENT, Headers
 
 _SAYS_NOTHING = frozenset((b"keep-alive", b"close", b""))
 
@@ -43,9 +43,9 @@ def request_head(attempt: Attempt, authority: bytes) -> RequestHead:
         if template.trace is not None:
             trace = request.headers.block[template.trace]
             if at := remembered.trace_before:
-                before = b"%b%b%b" % (before[:at], trace, before[at + len(trace) :])
+                before = b"%b%b%b" % (before[:at], trace, before[at + TRACE_BYTES :])
             elif at := remembered.trace_after:
-                after = b"%b%b%b" % (after[:at], trace, after[at + len(trace) :])
+                after = b"%b%b%b" % (after[:at], trace, after[at + TRACE_BYTES :])
     if chunked or not after:
         return RequestHead(before + after, chunked, 0)
     length = request.body.length

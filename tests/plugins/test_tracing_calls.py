@@ -121,6 +121,27 @@ async def test_the_agents_trace_goes_on(http: aiohttp.ClientSession) -> None:
         assert b"baggage" not in heads[1]
 
 
+async def test_each_call_of_a_kept_connection_is_in_the_trace_of_its_own(http: aiohttp.ClientSession) -> None:
+    heads: list[bytes] = []
+
+    async def script(line: Line) -> None:
+        while True:
+            head, _ = await line.request()
+            heads.append(head.lower())
+            await line.send(answer(b"{}", "200 OK", JSON))
+
+    parents = [f"00-{number:032x}-{number:016x}-01" for number in range(1, 6)]
+    async with collecting() as collector, peer(script) as provider, traced(collector.url, provider) as sidecar:
+        for parent in parents:
+            await ask(sidecar, http, traceparent=parent)
+        spans = await collector.wait_for(15)
+        assert [call.trace_id for call in sidecar.calls()] == [parent[3:35] for parent in parents]
+    roots = [span for span in spans if span.parent_id in {parent[36:52] for parent in parents}]
+    assert sorted(f"00-{root.trace_id}-{root.parent_id}-01" for root in roots) == parents
+    assert len(heads) == 5
+    assert not any(b"traceparent" in head for head in heads)
+
+
 async def test_an_agent_that_leaves_in_the_middle_is_no_error(http: aiohttp.ClientSession) -> None:
     async def endless(line: Line) -> None:
         await line.request()

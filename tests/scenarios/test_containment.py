@@ -13,7 +13,7 @@ import pytest
 from sidecar.errors import ConfigurationError
 from tests.faulty.installing import bad_day_installed, distribution
 from tests.running import running
-from tests.sidecar.intercept.stage import BrokenAnswer, Received, Stage, get, post, stage, until
+from tests.sidecar.intercept.stage import BOTH_DOORS, BrokenAnswer, Received, Stage, get, post, stage, until
 from tests.wire import Line, answer, answering
 
 CHAT = "/lab/v1/chat/completions"
@@ -294,9 +294,12 @@ async def test_a_body_that_goes_wrong_in_a_plugins_hands_is_never_whole(use: str
         assert call.outcome != "completed"
 
 
-@pytest.mark.xfail(strict=True, reason="an error of a body that is a ConnectionError counts as the agent's leaving")
-async def test_a_body_that_loses_a_connection_of_its_own_is_a_failure_not_an_agent_that_left() -> None:
-    async with stage(stream_of_two, plugins=only("body-loses-a-connection", "exchange")) as between:
+@BOTH_DOORS
+@RINGS
+async def test_a_body_that_loses_a_connection_of_its_own_is_a_failure_not_an_agent_that_left(
+    ring: str, server: str
+) -> None:
+    async with stage(stream_of_two, server=server, plugins=only("body-loses-a-connection", ring)) as between:
         agent = await between.agent()
         with pytest.raises(BrokenAnswer):
             await agent.ask(post(b"{}", path=CHAT))

@@ -44,6 +44,27 @@ async def test_a_request_reaches_the_provider_as_it_was_sent(server: str) -> Non
 
 
 @BOTH_DOORS
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "traceparent: 00-{0:032x}-{0:016x}-01\r\nContent-Length: {1}\r\nX-A: 1\r\n",
+        "X-A: 1\r\nContent-Length: {1}\r\nX-Copy: 00-{0:032x}-{0:016x}-01\r\nTraceparent: 00-{0:032x}-{0:016x}-01\r\n",
+    ],
+)
+async def test_each_call_of_a_kept_connection_has_its_own_trace(server: str, fields: str) -> None:
+    received = Received(answer())
+    async with stage(received, server=server) as between:
+        agent = await between.agent()
+        sent = [fields.format(number, 10 ** (number % 3)) for number in range(1, 10)]
+        for number, lines in enumerate(sent, 1):
+            request = f"POST /lab/v1/x HTTP/1.1\r\nHost: agent\r\n{lines}\r\n{'x' * 10 ** (number % 3)}"
+            assert (await agent.ask(request.encode())).status == 200
+        assert [head.decode().partition("\r\n")[2].partition("\r\n")[2] for head, _ in received.requests] == [
+            f"{lines}\r\n" for lines in sent
+        ]
+
+
+@BOTH_DOORS
 async def test_an_answer_reaches_the_agent_as_it_was_sent(server: str) -> None:
     lines = [b"X-One: 1", b"x-one: 2", b"SET-cookie: a", b"Set-Cookie: b", b"X-Latin: caf\xe9", b"X-Empty:"]
     reply = b"HTTP/1.1 299 Sort Of\r\n" + b"\r\n".join(lines) + b"\r\nContent-Length: 2\r\n\r\nok"

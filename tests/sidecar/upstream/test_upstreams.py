@@ -1,69 +1,24 @@
-"""One suite for both implementations of the upstream, and for what only the lean one promises, on real sockets."""
+"""One suite for both implementations of the upstream, on real sockets."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from sidecar.body import Body, StreamedBody
-from sidecar.dialect import Call, Operation
+from sidecar.body import StreamedBody
 from sidecar.errors import ConnectFailed, UpstreamBroken, UpstreamError, UpstreamTimeout
-from sidecar.exchange import Provider, Response, Timeouts
 from sidecar.headers import Headers
 from sidecar.upstream import Upstream
-from sidecar.upstream.dial import SystemResolver
-from sidecar.upstream.lean import LeanUpstream
-from sidecar.upstream.reference import ReferenceUpstream
-from sidecar.watchdog import Watchdog
 from tests.making import attempt, provider
-from tests.wire import Line, Peer, answer, answering, peer
-
-LIMIT = 1 << 30
-SHORT = Timeouts(connect=5.0, first_byte=0.15, between_chunks=0.15, total=30.0)
+from tests.sidecar.upstream.stage import SHORT, lean, read, reference, to, using
+from tests.wire import Line, answer, answering, peer
 
 Open = Callable[..., Upstream]
-
-
-def lean(to: Provider, **options: object) -> LeanUpstream:
-    return LeanUpstream(
-        to,
-        watchdog=Watchdog(0.01),
-        resolver=SystemResolver(),
-        context=None,
-        **options,  # type: ignore[arg-type]
-    )
-
-
-def reference(to: Provider, **options: object) -> ReferenceUpstream:
-    return ReferenceUpstream(to, context=None, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=[lean, reference], ids=["lean", "reference"])
 def opened(request: pytest.FixtureRequest) -> Open:
     return request.param  # type: ignore[no-any-return]
-
-
-@contextlib.asynccontextmanager
-async def using(upstream: Upstream) -> AsyncIterator[Upstream]:
-    try:
-        yield upstream
-    finally:
-        await upstream.aclose()
-
-
-async def read(response: Response) -> bytes:
-    return await response.body.read(LIMIT)
-
-
-def to(serving: Peer, timeouts: Timeouts | None = None) -> Provider:
-    return provider(serving.port, timeouts=timeouts or Timeouts())
-
-
-CHAT = Call(operation=Operation.CHAT, endpoint="chat.completions", route="/v1/chat/completions")
-
-
-# -- what both do ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.both_loops
@@ -341,6 +296,25 @@ async def test_sends_a_streamed_body_as_it_comes(opened: Open) -> None:
         assert sent.record.requested > 0
 
 
+async def test_an_empty_chunk_does_not_end_a_streamed_body(opened: Open) -> None:
+    """On the wire a chunk of no bytes is the end; what comes after it would be taken for another request."""
+    received = []
+
+    async def script(line: Line) -> None:
+        received.append((await line.request())[1])
+        await line.send(answer())
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"first"
+        yield b""
+        yield b"second"
+
+    async with peer(script) as serving, using(opened(to(serving))) as upstream:
+        headers = Headers([(b"Host", b"x"), (b"Transfer-Encoding", b"chunked")])
+        await read(await upstream.send(attempt(to(serving), headers=headers, body=StreamedBody(body()))))
+    assert received == [b"firstsecond"]
+
+
 async def test_sends_a_streamed_body_of_known_length_without_chunks(opened: Open) -> None:
     received = []
 
@@ -516,294 +490,3 @@ async def test_serves_a_body_of_64_mib_both_ways(opened: Open) -> None:
         async for chunk in response.body:
             total += len(chunk)
         assert total == 67108864
-
-
-# -- what only the lean one promises ---------------------------------------------------------------------------------
-
-
-async def test_a_connection_is_free_once_its_answer_is_in_however_slowly_it_is_read() -> None:
-    async with peer(answering(answer(b"x" * 100_000))) as serving, using(lean(to(serving))) as upstream:
-        first = await upstream.send(attempt(to(serving)))
-        chunks = aiter(first.body) if first.body.data is None else None
-        got = b"" if chunks is None else await anext(chunks)
-        while chunks is not None and first.body.connected:  # type: ignore[attr-defined]
-            await asyncio.sleep(0)
-        await read(await upstream.send(attempt(to(serving))))
-        assert serving.connections == 1
-        if chunks is not None:
-            async for chunk in chunks:
-                got += chunk
-            assert got == b"x" * 100_000
-
-
-async def test_a_connection_closed_while_it_rested_is_not_used_again() -> None:
-    closed = asyncio.Event()
-
-    async def script(line: Line) -> None:
-        await line.request()
-        await line.send(answer())
-        await line.close()
-        closed.set()
-
-    async with peer(script) as serving, using(lean(to(serving))) as upstream:
-        await read(await upstream.send(attempt(to(serving), method="POST")))
-        await closed.wait()
-        await asyncio.sleep(0)
-        assert await read(await upstream.send(attempt(to(serving), method="POST"))) == b"ok"
-        assert serving.connections == 2
-
-
-@pytest.mark.parametrize(
-    ("method", "call", "repeated"), [("GET", None, True), ("POST", CHAT, True), ("POST", None, False)]
-)
-async def test_a_call_that_meets_a_closing_connection_is_repeated_if_it_can_be(
-    method: str, call: Call | None, repeated: bool
-) -> None:
-    """The keep-alive race: the provider closes just when the next request is on its way."""
-    requests = 0
-
-    async def script(line: Line) -> None:
-        nonlocal requests
-        await line.request()
-        requests += 1
-        await line.send(answer())
-        if requests == 1:
-            await line.request()
-            requests += 1
-            line.reset()
-            return
-        await line.gone()
-
-    async with peer(script) as serving, using(lean(to(serving))) as upstream:
-        await read(await upstream.send(attempt(to(serving), method=method, call=call, body=b"x")))
-        second = attempt(to(serving), method=method, call=call, body=b"x")
-        if repeated:
-            assert await read(await upstream.send(second)) == b"ok"
-            assert (requests, serving.connections) == (3, 2)
-        else:
-            with pytest.raises(UpstreamBroken):
-                await upstream.send(second)
-            assert (requests, serving.connections) == (2, 1)
-
-
-async def test_a_streamed_upload_is_never_repeated() -> None:
-    async def script(line: Line) -> None:
-        await line.request()
-        await line.send(answer())
-        await line.request()
-        line.reset()
-
-    async def body() -> AsyncIterator[bytes]:
-        yield b"once"
-
-    async with peer(script) as serving, using(lean(to(serving))) as upstream:
-        await read(await upstream.send(attempt(to(serving), call=CHAT, body=b"x")))
-        with pytest.raises(UpstreamBroken):
-            await upstream.send(attempt(to(serving), call=CHAT, body=StreamedBody(body())))
-        assert serving.connections == 1
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        answer(b"ok", "200 OK", "Connection: close"),
-        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
-        answer() + b"stray",
-        answer() + answer(),
-    ],
-)
-async def test_a_connection_that_says_it_is_over_or_says_too_much_is_not_kept(data: bytes) -> None:
-    async def script(line: Line) -> None:
-        await line.request()
-        await line.send(data)
-        await line.gone()
-
-    async with peer(script) as serving, using(lean(to(serving))) as upstream:
-        for number in (1, 2):
-            assert await read(await upstream.send(attempt(to(serving)))) == b"ok"
-            assert serving.connections == number
-
-
-async def test_bytes_that_nobody_asked_for_end_a_resting_connection() -> None:
-    async def script(line: Line) -> None:
-        await line.request()
-        await line.send(answer())
-        await spoken.wait()
-        await line.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
-        await line.gone()
-        gone.set()
-
-    spoken, gone = asyncio.Event(), asyncio.Event()
-    async with peer(script) as serving, using(lean(to(serving))) as upstream:
-        await read(await upstream.send(attempt(to(serving))))
-        spoken.set()
-        await asyncio.wait_for(gone.wait(), 5)
-        spoken.clear()
-        assert await read(await upstream.send(attempt(to(serving)))) == b"ok"
-        assert serving.connections == 2
-
-
-async def test_trailers_are_dropped_and_noted() -> None:
-    data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n"
-    async with peer(answering(data)) as serving, using(lean(to(serving))) as upstream:
-        call = attempt(to(serving))
-        response = await upstream.send(call)
-        assert await read(response) == b"ok"
-        assert call.record.trailers == ("X-Sum", "X-More")
-        assert "x-sum" not in response.headers
-        await read(await upstream.send(attempt(to(serving))))
-        assert serving.connections == 1
-
-
-async def test_a_head_beyond_the_limit_is_an_error() -> None:
-    async def script(line: Line) -> None:
-        await line.request()
-        await line.send(b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"x" * 200_000)
-        await line.gone()
-
-    async with peer(script) as serving, using(lean(to(serving), max_head_bytes=65536)) as upstream:
-        with pytest.raises(UpstreamBroken, match="65536"):
-            await upstream.send(attempt(to(serving)))
-
-
-async def test_transfer_codings_other_than_chunked_are_an_error() -> None:
-    data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
-    async with peer(answering(data)) as serving, using(lean(to(serving))) as upstream:
-        with pytest.raises(UpstreamBroken, match="gzip"):
-            await upstream.send(attempt(to(serving)))
-
-
-async def test_calls_beyond_the_limit_wait_for_a_connection() -> None:
-    async with peer(answering(answer())) as serving, using(lean(to(serving), max_connections=2)) as upstream:
-        responses = await asyncio.gather(*(upstream.send(attempt(to(serving))) for _ in range(10)))
-        assert [await read(response) for response in responses] == [b"ok"] * 10
-        assert serving.connections <= 2
-
-
-async def test_a_call_that_waits_too_long_for_a_connection_is_told_so() -> None:
-    async def script(line: Line) -> None:
-        await line.request()
-        await line.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        await line.gone()
-
-    hurried = Timeouts(connect=0.1)
-    async with peer(script) as serving, using(lean(to(serving, hurried), max_connections=1)) as upstream:
-        held = await upstream.send(attempt(to(serving, hurried)))
-        with pytest.raises(ConnectFailed) as failed:
-            await upstream.send(attempt(to(serving, hurried)))
-        await held.body.aclose()
-    assert failed.value.kind == "connection_limit_reached"
-
-
-async def test_connections_are_opened_ahead_and_opened_again() -> None:
-    async def script(line: Line) -> None:
-        if serving.connections <= 2:
-            await leave.wait()
-            return
-        again.set()
-        await line.gone()
-
-    leave, again = asyncio.Event(), asyncio.Event()
-    async with peer(script) as serving, using(lean(to(serving), keep_warm=2)) as upstream:
-        assert isinstance(upstream, LeanUpstream)
-        await upstream.warm()
-        assert upstream.idle == 2
-        upstream.used()
-        leave.set()
-        await asyncio.wait_for(again.wait(), 5)
-
-
-async def test_warming_a_provider_that_is_away_is_harmless() -> None:
-    async with peer(answering(answer())) as serving:
-        port = serving.port
-    async with using(lean(provider(port), keep_warm=1)) as upstream:
-        await upstream.warm()
-
-
-async def test_the_agents_own_deadline_bounds_the_first_byte() -> None:
-    async def script(line: Line) -> None:
-        await line.request()
-        await line.gone()
-
-    async with peer(script) as serving, using(lean(to(serving))) as upstream:
-        loop = asyncio.get_running_loop()
-        with pytest.raises(UpstreamTimeout):
-            await asyncio.wait_for(upstream.send(attempt(to(serving), deadline=loop.time() + 0.1)), 5)
-
-
-async def test_the_total_time_is_bounded() -> None:
-    async def script(line: Line) -> None:
-        await line.request()
-        await line.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        with contextlib.suppress(ConnectionError):
-            while True:
-                await line.send(b"1\r\nx\r\n")
-                await asyncio.sleep(0.01)
-
-    brief = Timeouts(total=0.2, between_chunks=5)
-    async with peer(script) as serving, using(lean(to(serving, brief))) as upstream:
-        response = await upstream.send(attempt(to(serving, brief)))
-        with pytest.raises(UpstreamTimeout) as late:
-            await read(response)
-        await response.body.aclose()
-    assert late.value.phase == "total"
-
-
-async def test_a_body_that_is_shorter_than_announced_ends_the_call() -> None:
-    async def script(line: Line) -> None:
-        await line.head()
-        await line.gone()
-
-    async def body() -> AsyncIterator[bytes]:
-        yield b"123"
-
-    async with peer(script) as serving, using(lean(to(serving))) as upstream:
-        headers = Headers([(b"Host", b"x"), (b"Content-Length", b"10")])
-        with pytest.raises(UpstreamBroken, match="shorter"):
-            await upstream.send(attempt(to(serving), headers=headers, body=StreamedBody(body(), length=10)))
-
-
-async def test_a_body_in_memory_defines_its_own_length() -> None:
-    """A layer that changed the body but not the length must not make two requests out of one."""
-    received = []
-
-    async def script(line: Line) -> None:
-        received.append(await line.request())
-        await line.send(answer())
-
-    async with peer(script) as serving, using(lean(to(serving))) as upstream:
-        headers = Headers([(b"Host", b"x"), (b"Content-Length", b"3")])
-        await read(await upstream.send(attempt(to(serving), headers=headers, body=Body(b"longer"))))
-    assert received[0][1] == b"longer"
-
-
-async def test_a_request_to_upgrade_gives_a_tunnel() -> None:
-    async def script(line: Line) -> None:
-        head = await line.head()
-        assert b"Connection: Upgrade\r\nUpgrade: websocket\r\n" in head
-        await line.send(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x02hi"
-        )
-        await line.gone()
-
-    headers = Headers([(b"Host", b"x"), (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")])
-    async with peer(script) as serving, using(lean(to(serving))) as upstream:
-        response = await upstream.send(attempt(to(serving), method="GET", headers=headers, socket=True))
-        assert response.status == 101
-        assert response.tunnel is not None
-        assert response.tunnel.rest == b"\x81\x02hi"
-        response.tunnel.transport.abort()
-
-
-async def test_a_refused_upgrade_is_an_answer() -> None:
-    headers = Headers([(b"Host", b"x"), (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")])
-    async with peer(answering(answer(b"no", "401 Unauthorized"))) as serving, using(lean(to(serving))) as upstream:
-        response = await upstream.send(attempt(to(serving), method="GET", headers=headers, socket=True))
-        assert (response.status, response.tunnel, await read(response)) == (401, None, b"no")
-
-
-async def test_switching_protocols_unasked_is_an_error() -> None:
-    data = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
-    async with peer(answering(data)) as serving, using(lean(to(serving))) as upstream:
-        with pytest.raises(UpstreamBroken):
-            await upstream.send(attempt(to(serving)))
