@@ -9,20 +9,7 @@ if TYPE_CHECKING:
     from sidecar.body import Body, Stream, StreamedBody, replay, tap
     from sidecar.dialect import Call, Dialect, Operation
     from sidecar.errors import CallError, ConnectFailed, UpstreamBroken, UpstreamError, UpstreamTimeout
-    from sidecar.exchange import (
-        Attempt,
-        AttemptRecord,
-        Exchange,
-        Fault,
-        Key,
-        Notes,
-        Provider,
-        Record,
-        Request,
-        Response,
-        Secret,
-        Verdict,
-    )
+    from sidecar.exchange import Attempt, Exchange, Record, Request, Response
     from sidecar.headers import Headers
     from sidecar.hookspecs import (
         AroundAttempt,
@@ -37,7 +24,9 @@ if TYPE_CHECKING:
         Samples,
         hookimpl,
     )
+    from sidecar.notes import AttemptRecord, Fault, Key, Notes, Verdict
     from sidecar.payload import Answer, Chat, Message, Payload, Speech, Tool, Transcription, Usage
+    from sidecar.provider import Provider, Secret
     from sidecar.units import Duration, Size
 
 __all__ = [
@@ -91,7 +80,7 @@ __all__ = [
     "tap",
 ]
 
-_HOMES = ("body", "dialect", "errors", "exchange", "headers", "hookspecs", "payload", "units")
+_HOMES = ("body", "dialect", "errors", "exchange", "headers", "hookspecs", "notes", "payload", "provider", "units")
 
 if not TYPE_CHECKING:
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Self
 
-from sidecar.exchange import Origin
+from sidecar.provider import Origin
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 #: A DNS name in lower case.

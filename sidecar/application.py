@@ -17,13 +17,13 @@ from sidecar.addresses import Address
 from sidecar.admin import admin_application, probes_application
 from sidecar.configuration import Configuration, rendered
 from sidecar.errors import ConfigurationError
-from sidecar.exchange import Provider
 from sidecar.intercept.authority import Authority
 from sidecar.intercept.flow import BASE_URL, Flow
 from sidecar.intercept.listener import Listener
 from sidecar.journal import Journal
 from sidecar.listening import CannotListen, listening, shown
 from sidecar.metrics import Metrics
+from sidecar.provider import Provider
 from sidecar.reloading import Watched, needs_restart
 from sidecar.service import Service
 from sidecar.settings import Settings

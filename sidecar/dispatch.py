@@ -1,7 +1,8 @@
 """The innermost handler of an exchange: its candidates, one attempt after another."""
 
 from sidecar.errors import UpstreamError
-from sidecar.exchange import Attempt, AttemptRecord, Exchange, Response
+from sidecar.exchange import Attempt, Exchange, Response
+from sidecar.notes import AttemptRecord
 from sidecar.stack import Handler
 
 

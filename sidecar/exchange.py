@@ -3,83 +3,16 @@ that it was given, which works only because nobody could change it. Changes are 
 """
 
 import asyncio
-import time
-from collections.abc import Mapping
-from typing import Generic, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from sidecar.body import EMPTY, Body
-from sidecar.dialect import Call, Dialect, Operation
+from sidecar.dialect import Call, Operation
 from sidecar.headers import Headers
+from sidecar.notes import AttemptRecord, Detail, Fault, Notes, Verdict
 from sidecar.payload import Answer, Payload, edited
-
-T = TypeVar("T")
-
-Detail = str | int | float | bool
-
-
-class Origin(Struct, frozen=True):
-    """Where a server is: scheme (http or https), host (name or literal address, no brackets) and port."""
-
-    scheme: str
-    host: str
-    port: int
-
-    @property
-    def tls(self) -> bool:
-        return self.scheme == "https"
-
-    @property
-    def authority(self) -> str:
-        """As in a ``Host`` header: the port only if it is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}"
-
-
-class Timeouts(Struct, frozen=True, kw_only=True):
-    """How long each phase of an attempt may take, in seconds."""
-
-    connect: float = 5.0
-    first_byte: float = 300.0
-    """From the last byte of the request to the first of the answer."""
-    between_chunks: float = 120.0
-    total: float = 3600.0
-
-
-class Secret(Struct, frozen=True):
-    """A credential. ``repr`` and ``str`` do not show it."""
-
-    reveal: str
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    __str__ = __repr__
-
-
-class Provider(Struct, frozen=True, kw_only=True, eq=False):
-    """One who answers: a dialect spoken at an origin."""
-
-    name: str
-    origin: Origin
-    dialect: Dialect | None = None
-    """None where nothing is known of how it speaks: its calls pass untouched."""
-    path: str = ""
-    """What stands before every path there: ``/api/v2`` of ``https://example.com/api/v2``."""
-    timeouts: Timeouts = Timeouts()
-    credential: Secret | None = None
-    """Replaces what the agent sent; None passes the agent's own on."""
-    propagate_trace: bool = False
-    """Whether ``traceparent`` may go to it."""
-
-    @property
-    def system(self) -> str:
-        return self.name if self.dialect is None else self.dialect.system
+from sidecar.provider import Provider
 
 
 class Request(Struct, frozen=True, kw_only=True, eq=False):
@@ -113,115 +46,6 @@ class Request(Struct, frozen=True, kw_only=True, eq=False):
         else:
             headers = headers.with_field("Content-Length", str(body.length))
         return replace(self, headers=headers, body=body)
-
-
-class Verdict(Struct, frozen=True):
-    """What a layer did with a call, and why: `cache: miss, nearest key differs in voice`."""
-
-    plugin: str
-    outcome: str
-    reason: str = ""
-    detail: Mapping[str, Detail] = field(default_factory=dict)
-    at_seconds: float = 0.0
-    """Since the call came in."""
-
-
-class Fault(Struct, frozen=True):
-    """A plugin's own failure, and what was done about it: bypassed, failed (the call), ignored (an observer)."""
-
-    plugin: str
-    hook: str
-    reason: str
-    action: str
-    at_seconds: float = 0.0
-
-
-class AttemptRecord:
-    """What is known of an attempt so far. The times are monotonic; 0.0 stands for not yet."""
-
-    __slots__ = (
-        "body_bytes",
-        "connect_seconds",
-        "connected",
-        "ended",
-        "error",
-        "first_byte",
-        "number",
-        "peer",
-        "provider",
-        "requested",
-        "reused",
-        "started",
-        "status",
-        "trailers",
-    )
-
-    def __init__(self, provider: Provider, number: int) -> None:
-        self.provider = provider
-        self.number = number
-        self.started = time.monotonic()
-        self.connected = 0.0
-        self.connect_seconds = 0.0
-        """Time for name, connection and TLS of a new connection; 0.0 for a reused one."""
-        self.reused = False
-        self.peer = ""
-        """The address that was dialled."""
-        self.requested = 0.0
-        """When the last byte of the request was handed to the connection."""
-        self.first_byte = 0.0
-        self.ended = 0.0
-        self.status = 0
-        self.error: BaseException | None = None
-        self.body_bytes = 0
-        self.trailers: tuple[str, ...] = ()
-        """Names of trailers that the provider sent; they are not passed on."""
-
-    def failed(self, error: BaseException) -> None:
-        self.error = error
-        self.ended = self.ended or time.monotonic()
-
-
-class Key(Generic[T]):
-    """A typed key for `Notes`: a layer makes one, and keeps it to itself or exports it."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-class Notes:
-    """What is written down about an exchange on its way: the one thing of it that can change."""
-
-    __slots__ = ("_answer", "_kept", "_payload", "attempts", "faults", "open_bodies", "received", "verdicts")
-
-    def __init__(self, received: float) -> None:
-        self.received = received
-        self.verdicts: list[Verdict] = []
-        self.faults: list[Fault] = []
-        self.attempts: list[AttemptRecord] = []
-        self.open_bodies: list[Body] = []
-        """Bodies of answers that streamed when they came; closed when the exchange is over, whoever dropped them."""
-        self._kept: dict[object, object] | None = None
-        self._payload: tuple[Body, Payload | None] | None = None
-        self._answer: tuple[bytes, Answer] | None = None
-
-    def put(self, key: Key[T], value: T) -> None:
-        if self._kept is None:
-            self._kept = {}
-        self._kept[key] = value
-
-    def get(self, key: Key[T]) -> T | None:
-        return None if self._kept is None else self._kept.get(key)  # type: ignore[return-value]
-
-    def release(self) -> None:
-        """Let go of what only mattered while the exchange was under way."""
-        self._payload = self._answer = None
-        self.open_bodies.clear()
-
-    def since(self) -> float:
-        """Seconds since the call came in."""
-        return time.monotonic() - self.received
 
 
 class Exchange(Struct, frozen=True, kw_only=True, eq=False):

@@ -26,8 +26,9 @@ from typing import Generic, TypeVar
 
 from sidecar.body import Body
 from sidecar.errors import PluginFailed
-from sidecar.exchange import Attempt, Exchange, Fault, Notes, Response
+from sidecar.exchange import Attempt, Exchange, Response
 from sidecar.headers import Headers
+from sidecar.notes import Fault, Notes
 from sidecar.stack import Handler, Layer
 from sidecar.watchdog import NEVER, Watchdog
 

@@ -13,8 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sidecar.errors import CallError
-from sidecar.exchange import AttemptRecord, Detail, Record
+from sidecar.exchange import Record
 from sidecar.headers import Headers
+from sidecar.notes import AttemptRecord, Detail
 from sidecar.payload import Chat, Speech, Transcription
 from sidecar.traceparent import trace_id
 from sidecar.websocket import TRAFFIC

@@ -8,9 +8,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sidecar.errors import Forbidden, NoRoute
-from sidecar.exchange import Origin, Provider
 from sidecar.hosts import Destinations, Hosts
 from sidecar.intercept.flow import Flow
+from sidecar.provider import Origin, Provider
 
 #: Calls to hosts that no provider is configured for are counted under this name.
 OTHER = "other"

@@ -16,7 +16,7 @@ from sidecar.configuration import Configuration, InvalidConfiguration, Problem, 
 from sidecar.dialect import Operation
 from sidecar.dispatch import Dispatch
 from sidecar.errors import CallError
-from sidecar.exchange import Attempt, Exchange, Provider, Record, Response
+from sidecar.exchange import Attempt, Exchange, Record, Response
 from sidecar.guard import Guard
 from sidecar.hookspecs import Runtime, Sample
 from sidecar.host import Host, Loaded, Unusable, find
@@ -24,6 +24,7 @@ from sidecar.hosts import Destinations
 from sidecar.journal import Journal
 from sidecar.logs import log_call
 from sidecar.metrics import Metrics
+from sidecar.provider import Provider
 from sidecar.routing import OTHER, Routes
 from sidecar.settings import ProviderSettings
 from sidecar.stack import Handler

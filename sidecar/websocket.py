@@ -2,7 +2,7 @@
 
 import time
 
-from sidecar.exchange import Key
+from sidecar.notes import Key
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE = 0x0, 0x1, 0x2, 0x8
 

@@ -4,17 +4,10 @@ import time
 from typing import Any
 
 from sidecar.body import EMPTY, Body
-from sidecar.exchange import (
-    Attempt,
-    AttemptRecord,
-    Exchange,
-    Notes,
-    Origin,
-    Provider,
-    Request,
-    Timeouts,
-)
+from sidecar.exchange import Attempt, Exchange, Request
 from sidecar.headers import Headers
+from sidecar.notes import AttemptRecord, Notes
+from sidecar.provider import Origin, Provider, Timeouts
 
 
 def provider(port: int = 80, *, scheme: str = "http", host: str = "127.0.0.1", **fields: Any) -> Provider:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from sidecar import PluginConfig
-from sidecar.exchange import Secret
+from sidecar.provider import Secret
 from sidecar.units import Duration
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from sidecar.catalogue import CATALOGUE
 from sidecar.configuration.wording import choices, nearest
-from sidecar.exchange import Origin
+from sidecar.provider import Origin
 from sidecar.settings import ProviderSettings, Settings
 
 

@@ -15,7 +15,7 @@ from sidecar.configuration.problem import Finding, Place, Span
 from sidecar.configuration.reference import WHOLE, Missing, Unresolved, refers, resolved
 from sidecar.configuration.shape import Field, Form, Shape, fields_of
 from sidecar.configuration.wording import choices, choices_of, expected, kind_of, nearest, shown
-from sidecar.exchange import Secret
+from sidecar.provider import Secret
 
 
 class Wrong:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from sidecar.configuration.check import is_built_in
 from sidecar.configuration.inforce import Configuration
 from sidecar.dialects import load
-from sidecar.exchange import Origin, Provider
+from sidecar.provider import Origin, Provider
 from sidecar.settings import ProviderSettings, Settings
 
 #: The origin of a provider that is reached by its hosts alone: to be replaced by the one that was asked for.

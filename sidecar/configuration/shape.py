@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import fields
 
-from sidecar.exchange import Secret
+from sidecar.provider import Secret
 
 
 class Form(Enum):
@@ -20,7 +20,7 @@ class Form(Enum):
     SEQUENCE = auto()
     """A list or tuple of values of one shape."""
     SECRET = auto()
-    """A credential: `sidecar.exchange.Secret`."""
+    """A credential: `sidecar.provider.Secret`."""
     TEXT = auto()
     """A class that reads one text: `kind` is it. See `sidecar.units`."""
     DEFERRED = auto()

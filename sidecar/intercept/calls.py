@@ -13,12 +13,14 @@ from typing import NamedTuple, Protocol
 from sidecar.body import Body
 from sidecar.dialect import Call
 from sidecar.errors import CallError, PluginFailed
-from sidecar.exchange import Exchange, Notes, Provider, Record, Request, Response
+from sidecar.exchange import Exchange, Record, Request, Response
 from sidecar.headers import Headers
 from sidecar.intercept.flow import Flow
 from sidecar.intercept.incoming import AgentSide, Incoming, UploadBody
 from sidecar.intercept.outgoing import Delivery, error_response, refusal
 from sidecar.intercept.relay import relay
+from sidecar.notes import Notes
+from sidecar.provider import Provider
 from sidecar.routing import Routes
 from sidecar.watchdog import NEVER
 from sidecar.websocket import TRAFFIC

@@ -23,7 +23,7 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from sidecar.errors import CallError, Forbidden
-from sidecar.exchange import Exchange, Notes, Origin, Provider, Record, Request
+from sidecar.exchange import Exchange, Record, Request
 from sidecar.intercept.authority import Authority
 from sidecar.intercept.calls import Service, serve
 from sidecar.intercept.flow import Flow
@@ -35,6 +35,8 @@ from sidecar.intercept.outgoing import refusal
 from sidecar.intercept.peek import peek
 from sidecar.intercept.reference import ReferenceConnection
 from sidecar.intercept.splice import Splice
+from sidecar.notes import Notes
+from sidecar.provider import Origin, Provider
 from sidecar.routing import OTHER
 from sidecar.upstream.dial import Resolver, dial
 

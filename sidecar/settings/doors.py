@@ -20,10 +20,6 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=1, le=65536, description="Connections that may be open at once; further ones wait.")
     ] = 1024
     header_size: Annotated[Size, Meta(description="The largest header of a request.")] = Size("64KiB")
-    body_memory: Annotated[
-        Size,
-        Meta(description="The largest request body that is held in memory for plugins; larger ones stream past them."),
-    ] = Size("8MiB")
 
 
 class Listen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

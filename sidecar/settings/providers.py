@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from sidecar.addresses import FilePath, Name, Url
-from sidecar.exchange import Secret, Timeouts
 from sidecar.hosts import HostPattern
+from sidecar.provider import Secret, Timeouts
 from sidecar.settings.doors import Port
 from sidecar.units import Duration
 

@@ -13,8 +13,10 @@ from sidecar.configuration.decoding import Decoder
 from sidecar.configuration.document import Node, parsed
 from sidecar.configuration.problem import Finding, InvalidConfiguration, Place, Source, ordered
 from sidecar.dialects import load
-from sidecar.exchange import Exchange, Notes, Origin, Provider, Request, Response, Timeouts
+from sidecar.exchange import Exchange, Request, Response
 from sidecar.headers import Headers
+from sidecar.notes import Notes
+from sidecar.provider import Origin, Provider, Timeouts
 from sidecar.testing.provider import Talk, scripted
 
 P = TypeVar("P")

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from sidecar.body import Body, tap
 from sidecar.credentials import identified
 from sidecar.errors import CallError, UpstreamBroken, UpstreamError
-from sidecar.exchange import Attempt, AttemptRecord, Exchange, Request, Response, Tunnel
+from sidecar.exchange import Attempt, Exchange, Request, Response, Tunnel
+from sidecar.notes import AttemptRecord
 from sidecar.websocket import TRAFFIC, SocketTraffic
 
 Said = Response | Exception

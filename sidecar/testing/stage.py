@@ -15,13 +15,14 @@ from sidecar.body import EMPTY
 from sidecar.dialect import Operation
 from sidecar.dispatch import Dispatch
 from sidecar.errors import CallError, PluginFailed
-from sidecar.exchange import Attempt, Exchange, Fault, Record, Request, Response, Verdict
+from sidecar.exchange import Attempt, Exchange, Record, Request, Response
 from sidecar.guard import Guard
 from sidecar.headers import Headers
 from sidecar.hookspecs import Runtime, Sample
 from sidecar.host import Host, Loaded, check_class
 from sidecar.intercept.incoming import UploadBody
 from sidecar.intercept.outgoing import Delivery, error_response
+from sidecar.notes import Fault, Verdict
 from sidecar.stack import Handler, bare, compose
 from sidecar.testing.agent import AgentDouble
 from sidecar.testing.provider import Scripted, ScriptedProvider, Talk, is_scripted
@@ -165,13 +166,15 @@ class Stage:
                 response = error_response(exchange, _for_the_agent(failure))
             await _deliver(exchange, response, delivery)
             outcome = "completed" if error is None else "failed"
-        except (asyncio.CancelledError, ConnectionError) as left:
+        except asyncio.CancelledError as left:
             outcome, error = "cancelled", left
-            if isinstance(left, asyncio.CancelledError):
-                raise
+            raise
         except Exception as broken:
             error = broken
-            self._let_out(broken)
+            if isinstance(broken, ConnectionError) and not delivery.reading:
+                outcome = "cancelled"
+            else:
+                self._let_out(broken)
         finally:
             for body in (response.body if response else EMPTY, *exchange.notes.open_bodies):
                 await body.aclose()

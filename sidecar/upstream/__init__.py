@@ -7,7 +7,8 @@ the first to account (one suite of tests runs against both) and to fall back on,
 
 from typing import Protocol
 
-from sidecar.exchange import Attempt, Provider, Response
+from sidecar.exchange import Attempt, Response
+from sidecar.provider import Provider
 
 
 class Upstream(Protocol):

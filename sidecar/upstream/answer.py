@@ -10,8 +10,10 @@ from typing import Protocol
 
 from sidecar.body import Stream
 from sidecar.errors import CallError, UpstreamBroken, UpstreamTimeout
-from sidecar.exchange import AttemptRecord, Timeouts, Tunnel
+from sidecar.exchange import Tunnel
 from sidecar.headers import Headers
+from sidecar.notes import AttemptRecord
+from sidecar.provider import Timeouts
 from sidecar.upstream.head import ResponseHead
 
 #: Unread bytes at which reading from the provider pauses.

@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection to a provider, on asyncio's protocol interface. It carries one call at a time."""
 
 import asyncio
+import logging
 import select
 import time
 from typing import Protocol, cast
@@ -11,6 +12,8 @@ from sidecar.upstream.answer import Answer
 from sidecar.upstream.head import RequestHead
 from sidecar.upstream.reading import AnswerReader
 from sidecar.watchdog import NEVER, Watchdog
+
+logger = logging.getLogger(__name__)
 
 #: Up to here head and body are joined into one write; a copy of more costs as much as the second system call.
 _JOIN_BYTES = 64 * 1024
@@ -122,7 +125,10 @@ class Connection(asyncio.Protocol):
                 error = UpstreamBroken(f"the request's body failed: {error}", kind="proxy_internal_error")
             answer.fail(error)
         finally:
-            await body.aclose()
+            try:
+                await body.aclose()
+            except Exception:
+                logger.warning("the body of a request could not be closed", exc_info=True)
 
     # -- the answer ----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import aiohappyeyeballs
 
 from sidecar.errors import ConnectFailed
-from sidecar.exchange import Origin
+from sidecar.provider import Origin
 
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 

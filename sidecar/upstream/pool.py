@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable
 
 from sidecar.errors import ConnectFailed
-from sidecar.exchange import AttemptRecord, Provider
+from sidecar.notes import AttemptRecord
+from sidecar.provider import Provider
 from sidecar.upstream.connection import Connection
 from sidecar.upstream.dial import Resolver, dial, remember_session
 from sidecar.watchdog import Watchdog

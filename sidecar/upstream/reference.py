@@ -10,8 +10,10 @@ from yarl import URL
 
 from sidecar.body import EMPTY, Body, Stream
 from sidecar.errors import CallError, ConnectFailed, UpstreamBroken, UpstreamError, UpstreamTimeout
-from sidecar.exchange import Attempt, AttemptRecord, Provider, Response, Timeouts
+from sidecar.exchange import Attempt, Response
 from sidecar.headers import Headers
+from sidecar.notes import AttemptRecord
+from sidecar.provider import Provider, Timeouts
 from sidecar.upstream.head import request_head
 
 #: aiohttp adds these where they are absent; what the agent did not send does not go out.

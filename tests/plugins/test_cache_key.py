@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sidecar_cache.key import NOISE, Head, Unsuitable, cache_key, read_head
 
 from sidecar import Exchange, Headers
-from sidecar.exchange import Origin, Provider
 from sidecar.headers import Template
 from sidecar.multipart import Part, write
+from sidecar.provider import Origin, Provider
 from sidecar.testing import call, provider, streamed
 from tests import corpus
 from tests.plugins.test_tracing_confidential import exchange_of

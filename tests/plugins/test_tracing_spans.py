@@ -18,7 +18,9 @@ from sidecar import (
     hookimpl,
 )
 from sidecar.errors import ConnectFailed, Forbidden, UpstreamBroken, UpstreamTimeout
-from sidecar.exchange import Notes, Origin, Provider, Request
+from sidecar.exchange import Request
+from sidecar.notes import Notes
+from sidecar.provider import Origin, Provider
 from sidecar.testing import Scripted, answer, call, provider, socket_answer, streamed
 from tests.plugins.telling import Told, played, told
 

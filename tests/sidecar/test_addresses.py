@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.addresses import Address, FilePath, Name, Url, host_name
-from sidecar.exchange import Origin
+from sidecar.provider import Origin
 
 
 @pytest.mark.parametrize(

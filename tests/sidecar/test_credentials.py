@@ -5,8 +5,10 @@ from msgspec.structs import replace
 
 from sidecar.credentials import identified
 from sidecar.dialects import load, names
-from sidecar.exchange import Attempt, AttemptRecord, Secret
+from sidecar.exchange import Attempt
 from sidecar.headers import Headers
+from sidecar.notes import AttemptRecord
+from sidecar.provider import Secret
 from sidecar.upstream.head import request_head
 from tests import making
 

@@ -10,9 +10,10 @@ import pytest
 
 from sidecar.body import EMPTY, Body, StreamedBody, tap
 from sidecar.errors import PluginFailed, UpstreamBroken
-from sidecar.exchange import Attempt, Exchange, Fault, Response
+from sidecar.exchange import Attempt, Exchange, Response
 from sidecar.guard import Guard
 from sidecar.headers import Headers
+from sidecar.notes import Fault
 from sidecar.watchdog import Watchdog
 from tests import making
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from sidecar.addresses import FilePath
 from sidecar.configuration.shape import Form, Shape, fields_of
-from sidecar.exchange import Timeouts
+from sidecar.provider import Timeouts
 from sidecar.settings import ProviderTimeouts, Settings, Tls, UpstreamTimeouts
 from sidecar.units import Duration
 

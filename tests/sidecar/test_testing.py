@@ -33,8 +33,8 @@ from sidecar import (
 )
 from sidecar.configuration import InvalidConfiguration
 from sidecar.errors import ConnectFailed, UpstreamBroken, UpstreamTimeout
-from sidecar.exchange import Secret
 from sidecar.host import Unusable
+from sidecar.provider import Secret
 from sidecar.testing import Stage, answer, call, configured, play, provider, socket_answer, streamed
 from sidecar.units import Duration
 from sidecar.websocket import TRAFFIC

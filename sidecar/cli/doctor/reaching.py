@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from sidecar.cli.doctor.checked import Checked, Section
 from sidecar.cli.quantities import seconds
-from sidecar.exchange import Origin
+from sidecar.provider import Origin
 
 _PROVIDERS, _TRACING = Section("providers"), Section("tracing")
 PATIENCE_SECONDS = 3.0

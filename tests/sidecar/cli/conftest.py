@@ -33,7 +33,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from sidecar import AroundExchange, Exchange, ExchangeHandler, PluginConfig, Response, hookimpl
-from sidecar.exchange import Secret
+from sidecar.provider import Secret
 from sidecar.units import Duration
 
 

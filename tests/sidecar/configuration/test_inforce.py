@@ -8,7 +8,7 @@ import pytest
 from msgspec import Meta, Struct, field
 
 from sidecar.configuration import Configuration, InvalidConfiguration, load
-from sidecar.exchange import Secret
+from sidecar.provider import Secret
 from sidecar.units import Duration, Size
 
 

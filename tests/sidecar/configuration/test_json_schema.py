@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from sidecar.configuration import schema
-from sidecar.exchange import Secret
+from sidecar.provider import Secret
 from sidecar.units import Duration
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.configuration import Configuration, InvalidConfiguration, load, providers
 from sidecar.configuration.reference import Missing, Unresolved, refers, resolved
-from sidecar.exchange import Secret
+from sidecar.provider import Secret
 
 SECRET = "sk-live-0123456789"
 

@@ -6,8 +6,8 @@ import pytest
 
 from sidecar.configuration import Configuration, hosts, load, providers
 from sidecar.configuration.roster import NOWHERE
-from sidecar.exchange import Origin, Provider, Timeouts
 from sidecar.hosts import Hosts
+from sidecar.provider import Origin, Provider, Timeouts
 
 
 def configured(tmp_path: Path, text: str) -> Configuration:

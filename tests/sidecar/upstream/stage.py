@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from sidecar.dialect import Call, Operation
-from sidecar.exchange import Provider, Response, Timeouts
+from sidecar.exchange import Response
 from sidecar.headers import Headers
+from sidecar.provider import Provider, Timeouts
 from sidecar.upstream import Upstream
 from sidecar.upstream.dial import SystemResolver
 from sidecar.upstream.lean import LeanUpstream

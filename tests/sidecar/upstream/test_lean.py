@@ -9,8 +9,8 @@ import pytest
 from sidecar.body import Body, Stream, StreamedBody
 from sidecar.dialect import Call
 from sidecar.errors import UpstreamBroken, UpstreamTimeout
-from sidecar.exchange import Timeouts
 from sidecar.headers import Headers
+from sidecar.provider import Timeouts
 from tests.making import attempt
 from tests.sidecar.upstream.stage import CHAT, UPGRADE, lean, read, to, using
 from tests.wire import Line, answer, answering, peer

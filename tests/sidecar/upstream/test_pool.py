@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sidecar.errors import ConnectFailed
-from sidecar.exchange import Timeouts
+from sidecar.provider import Timeouts
 from sidecar.upstream.lean import LeanUpstream
 from tests.making import attempt, provider
 from tests.sidecar.upstream.stage import UPGRADE, lean, read, to, using

@@ -23,8 +23,8 @@ from sidecar.cli.doctor.reaching import (
     traced,
     tracing,
 )
-from sidecar.exchange import Origin
 from sidecar.lab import Lab
+from sidecar.provider import Origin
 from sidecar.upstream.dial import client_context
 from tests.sidecar.cli.test_asking import elsewhere
 

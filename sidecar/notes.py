@@ -1,0 +1,124 @@
+"""What is written down about an exchange on its way. No I/O."""
+
+import time
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from msgspec import Struct, field
+
+from sidecar.body import Body
+from sidecar.payload import Answer, Payload
+from sidecar.provider import Provider
+
+T = TypeVar("T")
+
+Detail = str | int | float | bool
+
+
+class Verdict(Struct, frozen=True):
+    """What a layer did with a call, and why: `cache: miss, nearest key differs in voice`."""
+
+    plugin: str
+    outcome: str
+    reason: str = ""
+    detail: Mapping[str, Detail] = field(default_factory=dict)
+    at_seconds: float = 0.0
+    """Since the call came in."""
+
+
+class Fault(Struct, frozen=True):
+    """A plugin's own failure, and what was done about it: bypassed, failed (the call), ignored (an observer)."""
+
+    plugin: str
+    hook: str
+    reason: str
+    action: str
+    at_seconds: float = 0.0
+
+
+class AttemptRecord:
+    """What is known of an attempt so far. The times are monotonic; 0.0 stands for not yet."""
+
+    __slots__ = (
+        "body_bytes",
+        "connect_seconds",
+        "connected",
+        "ended",
+        "error",
+        "first_byte",
+        "number",
+        "peer",
+        "provider",
+        "requested",
+        "reused",
+        "started",
+        "status",
+        "trailers",
+    )
+
+    def __init__(self, provider: Provider, number: int) -> None:
+        self.provider = provider
+        self.number = number
+        self.started = time.monotonic()
+        self.connected = 0.0
+        self.connect_seconds = 0.0
+        """Time for name, connection and TLS of a new connection; 0.0 for a reused one."""
+        self.reused = False
+        self.peer = ""
+        """The address that was dialled."""
+        self.requested = 0.0
+        """When the last byte of the request was handed to the connection."""
+        self.first_byte = 0.0
+        self.ended = 0.0
+        self.status = 0
+        self.error: BaseException | None = None
+        self.body_bytes = 0
+        self.trailers: tuple[str, ...] = ()
+        """Names of trailers that the provider sent; they are not passed on."""
+
+    def failed(self, error: BaseException) -> None:
+        self.error = error
+        self.ended = self.ended or time.monotonic()
+
+
+class Key(Generic[T]):
+    """A typed key for `Notes`: a layer makes one, and keeps it to itself or exports it."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Notes:
+    """What is written down about an exchange on its way: the one thing of it that can change."""
+
+    __slots__ = ("_answer", "_kept", "_payload", "attempts", "faults", "open_bodies", "received", "verdicts")
+
+    def __init__(self, received: float) -> None:
+        self.received = received
+        self.verdicts: list[Verdict] = []
+        self.faults: list[Fault] = []
+        self.attempts: list[AttemptRecord] = []
+        self.open_bodies: list[Body] = []
+        """Bodies of answers that streamed when they came; closed when the exchange is over, whoever dropped them."""
+        self._kept: dict[object, object] | None = None
+        self._payload: tuple[Body, Payload | None] | None = None
+        self._answer: tuple[bytes, Answer] | None = None
+
+    def put(self, key: Key[T], value: T) -> None:
+        if self._kept is None:
+            self._kept = {}
+        self._kept[key] = value
+
+    def get(self, key: Key[T]) -> T | None:
+        return None if self._kept is None else self._kept.get(key)  # type: ignore[return-value]
+
+    def release(self) -> None:
+        """Let go of what only mattered while the exchange was under way."""
+        self._payload = self._answer = None
+        self.open_bodies.clear()
+
+    def since(self) -> float:
+        """Seconds since the call came in."""
+        return time.monotonic() - self.received
