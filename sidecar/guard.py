@@ -188,7 +188,8 @@ class _Turn(Generic[Subject]):
     def __init__(self, guard: Guard, subject: Subject, inner: Handler[Subject]) -> None:
         self.guard = guard
         self.inner: Handler[Subject] = inner
-        self.task: asyncio.Task[object] = asyncio.current_task()  # type: ignore[assignment]
+        loop = guard.watchdog.loop  # to look for the running one asks the kernel who we are
+        self.task: asyncio.Task[object] = asyncio.current_task(loop)  # type: ignore[assignment]
         self.answer: Response | None = None
         self.error: BaseException | None = None
         self._cancellations = self._inside = 0

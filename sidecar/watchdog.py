@@ -29,7 +29,8 @@ class Watchdog:
     def __init__(self, tick_seconds: float = 0.05) -> None:
         self._tick_seconds = tick_seconds
         self._watched: set[Watched] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """None until there was something to watch."""
         self._handle: asyncio.TimerHandle | None = None
         self.asleep = True
         """Whether nothing that is watched has a deadline, as far as is known: see `rouse`."""
@@ -44,9 +45,9 @@ class Watchdog:
         """Something that is watched has got a deadline after having had none."""
         if self.asleep:
             self.asleep = False
-            if self._loop is None:
-                self._loop = asyncio.get_running_loop()
-            self._handle = self._loop.call_later(self._tick_seconds, self._look)
+            if self.loop is None:
+                self.loop = asyncio.get_running_loop()
+            self._handle = self.loop.call_later(self._tick_seconds, self._look)
 
     def release(self, watched: Watched) -> None:
         self._watched.discard(watched)

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from sidecar import Exchange, Headers, Operation
+from sidecar import Exchange, Headers, Operation, Provider
 from sidecar.multipart import parse
 
 #: Headers that change nothing about the answer; they differ from call to call or from one client library to the next.
@@ -103,6 +103,32 @@ def _read_head(headers: Headers) -> Head:
     )
 
 
+class _Begun(NamedTuple):
+    """The digest of all of a call but its body."""
+
+    provider: Provider
+    target: str
+    secret: bytes
+    digest: "hashlib._Hash"
+
+
+def _begun(exchange: Exchange, head: Head, secret: bytes) -> "hashlib._Hash":
+    """The digest of everything but the body; of a head that comes again this is remembered."""
+    provider, target, template = exchange.provider, exchange.request.target, exchange.request.headers.template
+    if template is not None:
+        known = template.memo.get(_Begun)
+        if isinstance(known, _Begun) and known[:3] == (provider, target, secret):
+            return known.digest.copy()
+    # by its place too: one name may stand for many servers, as that of a cloud whose customers have hosts of their own
+    place = (
+        f"{provider.name}\0{provider.origin.host}:{provider.origin.port}{provider.path}\0{target}\0{head.media_type}\0"
+    )
+    digest = hashlib.sha256(secret + head.digest + place.encode())  # processors have it built in: 3 times blake2b
+    if template is not None:
+        template.memo[_Begun] = _Begun(provider, target, secret, digest.copy())
+    return digest
+
+
 def cache_key(exchange: Exchange, head: Head, secret: bytes) -> str:
     """32 hexadecimal digits that are the same for the same call. *secret* keeps others from guessing what was said.
 
@@ -119,10 +145,7 @@ def cache_key(exchange: Exchange, head: Head, secret: bytes) -> str:
     target, media_type = request.target, head.media_type
     if "?" in target and any(away in target for away in _QUERIES_AWAY):
         raise Unsuitable("the answer goes elsewhere")
-    provider = exchange.provider
-    # by its place too: one name may stand for many servers, as that of a cloud whose customers have hosts of their own
-    asked = f"{provider.name}\0{provider.origin.host}:{provider.origin.port}{provider.path}\0{target}\0{media_type}\0"
-    digest = hashlib.sha256(secret + head.digest + asked.encode())  # processors have it built in: 3 times blake2b
+    digest = _begun(exchange, head, secret)
     if media_type == "application/json" or media_type.endswith("+json"):
         digest.update(_canonical(data))
     elif media_type == "multipart/form-data":

@@ -35,6 +35,7 @@ class Cache(AroundExchange, Lifespan, Samples):
     def __init__(self, config: CacheConfig) -> None:
         self._config = config
         self._name = "cache"
+        self._loop: asyncio.AbstractEventLoop  # that of its life
         self._store = BoundedMemory(config.max_memory, config.ttl)
         self._secret = secrets.token_bytes(32)
         self._counts = dict.fromkeys(("hit", "miss", "skip", "stored", "refused"), 0)
@@ -42,7 +43,7 @@ class Cache(AroundExchange, Lifespan, Samples):
     @hookimpl
     @asynccontextmanager
     async def lifespan(self, runtime: Runtime) -> AsyncIterator[None]:
-        self._name = runtime.name
+        self._name, self._loop = runtime.name, asyncio.get_running_loop()
         yield
 
     @hookimpl
@@ -72,6 +73,9 @@ class Cache(AroundExchange, Lifespan, Samples):
         """*response*, being kept while it flows, if it ends well."""
         if response.status != 200 or response.tunnel is not None:
             return response
+        if (whole := response.body.data) is not None and len(whole) <= self._config.max_entry:
+            self._loop.call_soon(self._keep, exchange, response, key, whole)
+            return response
         chunks: list[bytes] = []
         held = 0
 
@@ -88,7 +92,7 @@ class Cache(AroundExchange, Lifespan, Samples):
                 self._counts["refused"] += 1
                 return
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            asyncio.get_running_loop().call_soon(self._keep, exchange, response, key, data)
+            self._loop.call_soon(self._keep, exchange, response, key, data)
 
         return response.with_body(tap(response.body, on_chunk, on_end))
 
