@@ -15,7 +15,7 @@ T = TypeVar("T")
 Detail = str | int | float | bool
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """What a layer did with a call, and why: `cache: miss, nearest key differs in voice`."""
 
     plugin: str
@@ -26,7 +26,7 @@ class Verdict(Struct, frozen=True):
     """Since the call came in."""
 
 
-class Fault(Struct, frozen=True):
+class Fault(Struct, frozen=True, gc=False):
     """A plugin's own failure, and what was done about it: bypassed, failed (the call), ignored (an observer)."""
 
     plugin: str

@@ -4,11 +4,12 @@ A view is never encoded back onto the wire, since that would drop every field it
 `edited`, which replaces top-level fields of a JSON object and leaves the bytes of all others alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import force_setattr
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -30,13 +31,18 @@ class Tool(Struct, frozen=True, kw_only=True):
     parameters: Raw | None = None
 
 
-class Chat(Struct, frozen=True, kw_only=True):
+#: The turns of a conversation, and apart from them what instructs the model.
+Turns = tuple[tuple[Message, ...], str]
+
+
+class Chat(Struct, frozen=True, kw_only=True, eq=False):
     """A request to a language model: chat, responses, messages, decisions, …"""
 
     model: str | None = None
-    messages: tuple[Message, ...] = ()
-    system: str = ""
-    """The instructions, wherever the dialect keeps them; such turns are not in ``messages`` again."""
+    read_turns: Callable[[], Turns] | None = None
+    """Gives ``messages`` and ``system``, which most who look at a chat do not need and which can be long."""
+    turns: Turns | None = None
+    """What it gave, once somebody has asked."""
     tools: tuple[Tool, ...] = ()
     tool_choice: str | None = None
     """auto, none, required, or the name of the one tool that must be called."""
@@ -52,6 +58,26 @@ class Chat(Struct, frozen=True, kw_only=True):
     stop: tuple[str, ...] = ()
     conversation_id: str | None = None
     """What the provider keeps that the call goes on from: a conversation, or the response before."""
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return self._turns[0]
+
+    @property
+    def system(self) -> str:
+        """The instructions, wherever the dialect keeps them; such turns are not in ``messages`` again."""
+        return self._turns[1]
+
+    @property
+    def _turns(self) -> Turns:
+        turns = self.turns
+        if turns is None:
+            try:
+                turns = ((), "") if self.read_turns is None else self.read_turns()
+            except (msgspec.MsgspecError, ValueError, RecursionError):  # what they were sent as is none
+                turns = ((), "")
+            force_setattr(self, "turns", turns)
+        return turns
 
 
 class Speech(Struct, frozen=True, kw_only=True):

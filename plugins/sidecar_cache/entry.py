@@ -28,7 +28,7 @@ _ENTRY_BYTES = 512
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """A kept answer. ``block`` is what is kept of its headers, as they stand on the wire."""
 
     status: int
@@ -70,16 +70,16 @@ def objection(exchange: Exchange, response: Response, data: bytes) -> str | None
     """
     if response.status != 200:
         return f"status {response.status}"
-    if "no-store" in (response.headers.get("cache-control") or "").lower():
+    headers = response.headers
+    if b"no-store" in (headers.get_bytes(b"cache-control") or b"").lower():
         return "the provider forbids it"
     if not data:
         return "empty"
     if exchange.call is None or exchange.provider.dialect is None:
         return "unknown call"
-    media_type = (response.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    media_type = (headers.get_bytes(b"content-type") or b"").decode("latin-1").partition(";")[0].strip().lower()
     if media_type.startswith("audio/"):
         return None
-    headers = response.headers
     plain = data
     if (coding := headers.get("content-encoding")) is not None:
         unpacked = _unpacked(coding.strip().lower(), data)

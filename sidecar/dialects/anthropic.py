@@ -1,6 +1,7 @@
 """Anthropic: the Messages API, and the door it keeps open for clients of OpenAI's."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 import msgspec
@@ -12,7 +13,7 @@ from sidecar.dialects.family import Asked, Family, Reader, given, phrase
 from sidecar.dialects.openai_answer import read_document
 from sidecar.dialects.openai_chat import read_chat
 from sidecar.dialects.openai_family import Routes, routes
-from sidecar.payload import Answer, Chat, Message, Tool, Usage
+from sidecar.payload import Answer, Chat, Message, Tool, Turns, Usage
 
 _MESSAGES = Call(operation=Operation.CHAT, endpoint="messages", route="/v1/messages")
 _COMPATIBLE = routes("/v1", {"chat/completions": (Operation.CHAT, "chat.completions")}, {})
@@ -94,12 +95,9 @@ _content = msgspec.json.Decoder(str | list[_Block] | None).decode
 def _read_messages(asked: Asked) -> Chat:
     request = _request(asked.json)
     output = (request.output_config and request.output_config.format) or request.output_format
-    messages = tuple([_read_turn(raw) for raw in request.messages or ()])
-    instructions = [_text(request.system), *[message.text for message in messages if message.role == "system"]]
     return Chat(
         model=request.model,
-        messages=tuple([message for message in messages if message.role != "system"]),
-        system="\n".join([text for text in instructions if text]),
+        read_turns=partial(_read_turns, request),
         tools=tuple([_read_tool(tool) for tool in request.tools or ()]),
         tool_choice=_read_choice(request.tool_choice),
         output_schema=given(output.schema) if output else None,
@@ -109,6 +107,13 @@ def _read_messages(asked: Asked) -> Chat:
         stream=bool(request.stream),
         stop=tuple(request.stop_sequences or ()),
     )
+
+
+def _read_turns(request: _Request) -> Turns:
+    messages = tuple([_read_turn(raw) for raw in request.messages or ()])
+    instructions = [_text(request.system), *[message.text for message in messages if message.role == "system"]]
+    others = tuple([message for message in messages if message.role != "system"])
+    return others, "\n".join([text for text in instructions if text])
 
 
 def _read_turn(raw: Raw) -> Message:

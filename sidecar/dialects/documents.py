@@ -51,8 +51,11 @@ def documents(headers: Headers, body: bytes, *members: str) -> Iterator[bytes | 
 
 def unpacked(headers: Headers, body: bytes) -> bytes:
     """*body* without its content coding; b"" where that cannot be undone: a coding we do not have, or not all there."""
-    coding = (headers.get("content-encoding") or "identity").strip().lower()
-    if coding == "identity" or not body:
+    value = headers.get_bytes(b"content-encoding")
+    if value is None or not body:
+        return body
+    coding = value.decode("latin-1").lower()
+    if coding == "identity":
         return body
     if coding not in ("gzip", "x-gzip", "deflate"):
         return b""

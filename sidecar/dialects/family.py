@@ -67,6 +67,13 @@ class Family(ABC):
 
     def read_answer(self, call: Call, headers: Headers, body: bytes) -> Answer:
         answer = self.answer_of_headers(call, headers)
+        if body[:1] == b"{" and headers.get_bytes(b"content-encoding") is None:  # most often it is one document
+            try:
+                said = self.answer_of(call, body)
+            except UNREADABLE:
+                pass
+            else:
+                return said if answer is _NOTHING else joined(answer, said)
         for document in documents(headers, body, *self.answer_members):
             try:
                 said = self.answer_of(call, document)

@@ -80,11 +80,12 @@ def read_content(asked: Asked) -> Chat:
     calling = members.inner(members.inner(request, "toolConfig"), "functionCallingConfig")
     allowed = members.texts(calling, "allowedFunctionNames")
     mode = members.text(calling, "mode")
-    instruction = _text_or_content(request.get("systemInstruction", Raw(b"null")))
     return Chat(
         model=asked.call.model,
-        messages=tuple([_read_turn(raw) for raw in _listed(request.get("contents"))]),
-        system=instruction if isinstance(instruction, str) else _texts(instruction),
+        read_turns=lambda: (
+            tuple([_read_turn(raw) for raw in _listed(request.get("contents"))]),
+            _instruction(request),
+        ),
         tools=tuple([tool for raw in _listed(request.get("tools")) for tool in _read_tools(raw)]),
         tool_choice=allowed[0] if mode == "ANY" and len(allowed) == 1 else mode and _MODES.get(mode, mode),
         output_schema=_schema(config, "responseJsonSchema", "ResponseJsonSchema", "responseSchema"),
@@ -100,12 +101,10 @@ def read_interaction(asked: Asked) -> Chat:
     request = members.camel(asked.json)
     config = members.inner(request, "generationConfig")
     form = _first_object(request.get("responseFormat"))
-    instruction = _text_or_content(request.get("systemInstruction", Raw(b"null")))
     choice = _choice(config.get("toolChoice", Raw(b"null")))
     return Chat(
         model=members.text(request, "model") or members.text(request, "agent"),
-        messages=_read_input(request.get("input")),
-        system=instruction if isinstance(instruction, str) else _texts(instruction),
+        read_turns=lambda: (_read_input(request.get("input")), _instruction(request)),
         tools=tuple([_read_tool(members.camel(raw)) for raw in _listed(request.get("tools"))]),
         tool_choice=choice if isinstance(choice, str) else None,
         output_schema=_schema(form, "schema"),
@@ -122,9 +121,14 @@ def read_decision(asked: Asked) -> Chat:
     request = members.camel(asked.json)
     return Chat(
         model=(members.text(request, "model") or "").removeprefix("models/") or None,
-        messages=_read_input(request.get("input")),
+        read_turns=lambda: (_read_input(request.get("input")), ""),
         questions=given(request.get("questions", Raw())),
     )
+
+
+def _instruction(request: Members) -> str:
+    instruction = _text_or_content(request.get("systemInstruction", Raw(b"null")))
+    return instruction if isinstance(instruction, str) else _texts(instruction)
 
 
 def _read_turn(raw: Raw) -> Message:

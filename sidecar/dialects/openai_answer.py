@@ -155,5 +155,5 @@ def _seconds(duration: float | str) -> float | None:
         return None
 
 
-def _first(*values: T | None) -> T | None:
-    return next((value for value in values if value is not None), None)
+def _first(one: T | None, other: T | None) -> T | None:
+    return other if one is None else one

@@ -1,13 +1,14 @@
 """Requests to language models as OpenAI and those who follow it write them: chat, completions, responses, decisions."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 from msgspec import Raw, Struct
 
 from sidecar.dialects.documents import UNREADABLE
 from sidecar.dialects.family import Asked, given
-from sidecar.payload import Chat, Message, Tool
+from sidecar.payload import Chat, Message, Tool, Turns
 
 #: Kinds of parts in the words of `sidecar.payload.Message.parts`; any other kind goes by its own name.
 PART_KINDS = {
@@ -143,12 +144,10 @@ _decisions = msgspec.json.Decoder(_DecisionsRequest).decode
 
 def read_chat(asked: Asked) -> Chat:
     request = _chat(asked.json)
-    messages, system = turns(request.messages or ())
     tools = request.tools and tuple(map(_read_tool, request.tools))
     return Chat(
         model=request.model or request.agent_id or asked.call.model,
-        messages=messages,
-        system=system,
+        read_turns=partial(turns, request.messages or ()),
         tools=tools or tuple(map(_from_function, request.functions or ())),
         tool_choice=_read_choice(request.tool_choice or request.function_call),
         output_schema=_read_schema(request.response_format),
@@ -168,7 +167,7 @@ def read_completion(asked: Asked) -> Chat:
         prompts = ()
     return Chat(
         model=request.model or asked.call.model,
-        messages=tuple([Message(role="user", text=prompt, parts=_TEXT) for prompt in prompts]),
+        turns=(tuple([Message(role="user", text=prompt, parts=_TEXT) for prompt in prompts]), ""),
         max_output_tokens=whole(request.max_tokens),
         temperature=request.temperature,
         stream=bool(request.stream),
@@ -178,17 +177,11 @@ def read_completion(asked: Asked) -> Chat:
 
 def read_responses(asked: Asked) -> Chat:
     request = _responses(asked.json)
-    messages, system = _input(request.input)
-    instructions = request.instructions
-    if instructions:
-        own = instructions if isinstance(instructions, str) else turns(instructions)[1]
-        system = f"{own}\n{system}" if system else own
     conversation = request.conversation
     output = request.text.format if request.text else None
     return Chat(
         model=request.model or asked.call.model,
-        messages=messages,
-        system=system,
+        read_turns=partial(_instructed, request.input, request.instructions),
         tools=tuple(map(_read_tool, request.tools or ())),
         tool_choice=_read_choice(request.tool_choice),
         output_schema=_read_schema(output),
@@ -203,16 +196,14 @@ def read_responses(asked: Asked) -> Chat:
 
 def read_decisions(asked: Asked) -> Chat:
     request = _decisions(asked.json)
-    messages, system = _input(request.input)
     return Chat(
         model=request.model or asked.call.model,
-        messages=messages,
-        system=system,
+        read_turns=partial(_input, request.input),
         questions=given(request.questions),
     )
 
 
-def turns(raws: Iterable[Raw]) -> tuple[tuple[Message, ...], str]:
+def turns(raws: Iterable[Raw]) -> Turns:
     """The turns of a conversation, and apart from them the text of those that instruct the model."""
     messages, instructions = [], []
     for raw in raws:
@@ -260,10 +251,18 @@ def _read_parts(content: str | list[_Part | str] | None) -> tuple[str, tuple[str
     return text, tuple([PART_KINDS.get(part.type, part.type) for part in parts])
 
 
-def _input(content: str | list[Raw] | None) -> tuple[tuple[Message, ...], str]:
+def _input(content: str | list[Raw] | None) -> Turns:
     if isinstance(content, str):
         return (Message(role="user", text=content, parts=_TEXT),), ""
     return turns(content or ())
+
+
+def _instructed(content: str | list[Raw] | None, instructions: str | list[Raw] | None) -> Turns:
+    messages, system = _input(content)
+    if instructions:
+        own = instructions if isinstance(instructions, str) else turns(instructions)[1]
+        system = f"{own}\n{system}" if system else own
+    return messages, system
 
 
 def _read_tool(tool: _Tool) -> Tool:

@@ -7,9 +7,11 @@ from typing import Any
 from msgspec import Raw, Struct
 from msgspec.structs import fields
 
-from sidecar.payload import Message, Tool
+from sidecar.payload import Chat, Message, Tool
 
 Facts = dict[str, Any]
+#: What a view keeps for itself.
+_HOW = frozenset(("raw", "read_turns", "turns"))
 
 
 def facts(view: Struct | None) -> Facts | None:
@@ -18,8 +20,10 @@ def facts(view: Struct | None) -> Facts | None:
     found = {
         field.name: _plain(value)
         for field in fields(view)
-        if (value := getattr(view, field.name)) != field.default and field.name != "raw"
+        if field.name not in _HOW and (value := getattr(view, field.name)) != field.default
     }
+    if isinstance(view, Chat):
+        found |= {name: value for name in ("messages", "system") if (value := _plain(getattr(view, name)))}
     return {"kind": type(view).__name__} | found
 
 
