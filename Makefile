@@ -8,7 +8,7 @@ PYTHON ?= python3
 PYTEST ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --editable
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
 .PHONY: demo test check bench clean
 
@@ -29,22 +29,23 @@ bench: $(VENV)/.test
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@echo "Installing agent-sidecar, speech engines and the agent's SDKs into $(VENV): about 300 MB, a minute or two"
-	@$(PIP) ".[lab]"
+	@$(PIP) --editable ".[lab]"
 	@touch $@
 
 $(VENV)/.test: $(BIN)/python pyproject.toml
 	@echo "Installing what the tests need into $(VENV): engines, SDKs and tools, about 400 MB"
-	@$(PIP) ".[lab,sdks,dev]"
+	@$(PIP) --editable ".[lab,sdks,dev]"
 	@touch $@
 
-# Debian keeps a part of Python's venv in a package of its own.
+# Debian keeps a part of Python's venv in a package of its own. Its pip is too old to find its way through the SDKs'
+# requirements in less than an hour, hence the newer one.
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "agent-sidecar needs Python 3.11 or later; $(PYTHON) is `$(PYTHON) --version 2>&1`. Name another one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		[ `id -u` = 0 ] && command -v apt-get >/dev/null && echo "Installing python3-venv" && apt-get update -qq && apt-get install -qq -y python3-venv; \
 	} || { echo "$(PYTHON) cannot make virtual environments: apt-get install python3-venv"; exit 1; }
 	@echo "Making $(VENV)"
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@$(PYTHON) -m venv $(VENV) && $(PIP) --quiet --upgrade "pip>=25" || { rm -rf $(VENV); exit 1; }
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
