@@ -82,6 +82,10 @@ class Authority:
         leaf = builder.sign(self._key, hashes.SHA256())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
+        # A ticket comes just when the agent sends its first bytes. Python's synchronous clients of WebSockets read and
+        # write a connection in two threads, which its ssl does not bear before 3.13: once in a thousand times what
+        # they sent was lost and they waited for ever.
+        context.num_tickets = 0
         _load_chain(context, _pem(leaf) + _pem(issuer) + _private_pem(self._leaf_key))
         return context
 

@@ -493,6 +493,16 @@ async def test_tls_to_a_provider_is_ended_with_a_leaf_that_the_bundle_vouches_fo
         assert {(call.door, call.provider, call.operation) for call in calls} == {("connect", "lab", "chat")}
 
 
+async def test_nothing_comes_that_the_agent_did_not_ask_for(names: Names) -> None:
+    """A session ticket comes while the agent sends its first bytes: not every client can do both at a time."""
+    async with stage(answering(answer()), NAMED) as between:
+        agent = await between.agent_over_tls(HOST)
+        assert (await agent.ask(post(b"x", path="/v1/x"))).status == 200
+        tls = agent.writer.get_extra_info("ssl_object")
+        assert tls.version() == "TLSv1.3"
+        assert not tls.session.has_ticket
+
+
 @BOTH_DOORS
 async def test_all_of_http_works_inside_tls(names: Names, server: str) -> None:
     """Bodies of any size, streams, and an agent that leaves in the middle."""
