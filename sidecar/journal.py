@@ -216,6 +216,9 @@ def _slim(record: Record) -> Record:
     """
     exchange = record.exchange
     request = exchange.request
+    for error in (record.error, *[attempt.error for attempt in exchange.notes.attempts]):
+        if error is not None:  # its frames hold all that the call had in its hands
+            error.__traceback__ = error.__context__ = error.__cause__ = None
     exchange = replace(exchange, request=replace(request, headers=_harmless(request.headers)))
     return replace(record, exchange=exchange, headers=_NO_HEADERS, answer_tail=b"")
 
