@@ -91,13 +91,13 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
 
         Args:
             headers: of the answer.
-            data: its body, or how that ended. Of the same bytes this is found out once for all who ask.
+            data: its body, or how that ended. Who asks for less than others did before gets what they were told.
         """
         dialect, call = self.provider.dialect, self.call
         if dialect is None or call is None or not data:
             return Answer()
         known = self.notes._answer
-        if known is None or known[0] is not data:
+        if known is None or not known[0].endswith(data):
             known = self.notes._answer = (data, dialect.read_answer(call, headers, data))
         return known[1]
 

@@ -38,7 +38,7 @@ class TracingConfig(PluginConfig, frozen=True):
         ),
     ] = None
     delay: Annotated[Duration, Meta(description="How long a call waits for others to be sent with it.")] = Duration(
-        "5s"
+        "1s"
     )
     batch_calls: Annotated[int, Meta(ge=1, le=4096, description="How many calls are sent at a time.")] = 512
     queue_calls: Annotated[

@@ -62,7 +62,7 @@ class Shipper:
         spans: Callable[[Record], Sequence[bytes]],
         *,
         batch_calls: int = 512,
-        delay_seconds: float = 5.0,
+        delay_seconds: float = 1.0,
         queue_calls: int = 4096,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -17,7 +17,7 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 #: The most bytes that a compressed answer is unpacked to.
 UNPACKED_LIMIT = 1 << 20
 
-_LAST_EVENTS, _FIRST_EVENTS = 32, 4
+_LAST_EVENTS, _FIRST_EVENTS = 8, 4
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 _ANY = msgspec.json.Decoder(Raw)
