@@ -63,7 +63,7 @@ def facts(arrangement: Placement) -> list[tuple[str, str]]:
     """What must be known of the machine to compare figures."""
     flags = sysconfig.get_config_var("CONFIG_ARGS") or ""
     optimised = [name for name, flag in (("PGO", "--enable-optimizations"), ("LTO", "--with-lto")) if flag in flags]
-    build = " and ".join(optimised) or "not configured with PGO or LTO; distributions may add them, others are 20-30 % slower"
+    build = " and ".join(optimised) or "configured without PGO and LTO, which distributions may add"
     packages = ("uvloop", "aiohttp", "httptools", "msgspec", "opentelemetry-sdk", "aiocache")
     one, five, fifteen = os.getloadavg()
     return [
