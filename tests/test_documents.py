@@ -41,7 +41,7 @@ from tests.running import Running, running
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")))
 CLI, PLUGINS = ROOT / "docs" / "cli.md", ROOT / "docs" / "plugins.md"
-LANGUAGES: Final = {"console", "json", "python", "sh", "toml", "yaml"}
+LANGUAGES: Final = {"console", "json", "python", "sh", "text", "toml", "yaml"}
 #: How commands begin that no test gives to a shell, and why.
 NOT_RUN: Final = {
     "apt-get": "it changes the machine; CI does it",

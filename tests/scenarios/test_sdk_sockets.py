@@ -249,7 +249,7 @@ async def test_a_provider_hears_at_once_that_its_agent_is_gone(
 
 
 async def test_a_slow_agent_holds_its_provider_back(between: Between) -> None:
-    block, count = noise(MEGABYTE), 24
+    block, count = noise(MEGABYTE), 48
     sent = 0
 
     async def pour(connection: ServerConnection) -> None:
