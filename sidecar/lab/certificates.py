@@ -61,8 +61,8 @@ class Authority:
         )
         self.pem = self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def server_context(self, hosts: Iterable[str]) -> ssl.SSLContext:
-        """TLS for a server that is all of *hosts* (``*.`` in front of one stands for a label), and loopback."""
+    def chain(self, hosts: Iterable[str]) -> bytes:
+        """A key and its certificate, as PEM, for a server that is all of *hosts* and loopback."""
         names: list[x509.GeneralName] = [x509.DNSName(host) for host in dict.fromkeys(("localhost", *hosts))]
         names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
         key = ec.generate_private_key(ec.SECP256R1())
@@ -78,18 +78,19 @@ class Authority:
             )
             .sign(self._key, hashes.SHA256())
         )
+        pem = serialization.Encoding.PEM
+        private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return private + certificate.public_bytes(pem)
+
+    def server_context(self, hosts: Iterable[str]) -> ssl.SSLContext:
+        """TLS for a server that is all of *hosts* (``*.`` in front of one stands for a label), and loopback."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
         # the ssl module takes a chain from a file only
         with tempfile.TemporaryDirectory() as directory:
             chain = Path(directory, "chain.pem")
             chain.touch(mode=0o600)
-            chain.write_bytes(
-                key.private_bytes(
-                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-                )
-                + certificate.public_bytes(serialization.Encoding.PEM)
-            )
+            chain.write_bytes(self.chain(hosts))
             context.load_cert_chain(chain)
         return context
 
