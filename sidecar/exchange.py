@@ -83,7 +83,8 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
         cached = self.notes._payload
         if cached is None or cached[0] is not body:
             cached = (body, dialect.read(call, self.request.query, self.request.headers, body.data))
-            self.notes._payload = cached
+            if not self.notes.released:
+                self.notes._payload = cached
         return cached[1]
 
     def read_answer(self, headers: Headers, data: bytes) -> Answer:
@@ -98,7 +99,9 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
             return Answer()
         known = self.notes._answer
         if known is None or not known[0].endswith(data):
-            known = self.notes._answer = (data, dialect.read_answer(call, headers, data))
+            known = (data, dialect.read_answer(call, headers, data))
+            if not self.notes.released:
+                self.notes._answer = known
         return known[1]
 
     async def loaded(self, limit: int) -> "Exchange":

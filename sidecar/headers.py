@@ -164,12 +164,17 @@ class Headers:
 
     def lines(self, *names: bytes) -> bytes:
         """The lines of `block` called one of *names* (in lower-case bytes), those of one name together."""
+        block = self.block
+        return b"".join([block[begin:end] for begin, end in self._places(names)])
+
+    def _places(self, names: Iterable[bytes]) -> list[tuple[int, int]]:
+        """Where in `block` the lines called one of *names* (in lower case) begin and end."""
         block, lowered, found = self.block, self._searchable(), []
         for name in names:
             wanted, at = b"\n%b:" % name, -1
             while (at := lowered.find(wanted, at + 1)) >= 0:
-                found.append(block[at : block.find(b"\n", at) + 1])
-        return b"".join(found)
+                found.append((at, block.find(b"\n", at) + 1))
+        return found
 
     def get_all(self, name: str) -> tuple[str, ...]:
         wanted = name.lower().encode("latin-1")
@@ -192,18 +197,14 @@ class Headers:
         return Headers((*self.fields, (name.encode("latin-1"), value.encode("latin-1"))))
 
     def without(self, *names: str) -> "Headers":
+        unwanted = {name.lower().encode("latin-1") for name in names}
         if self._fields is not None:
-            unwanted = {name.lower().encode("latin-1") for name in names}
             return Headers(field for field in self._fields if field[0].lower() not in unwanted)
-        block, lowered, cuts = self.block, self._searchable(), []
-        for name in names:
-            wanted, at = b"\n%b:" % name.lower().encode("latin-1"), -1
-            while (at := lowered.find(wanted, at + 1)) >= 0:
-                cuts.append((at, block.find(b"\n", at) + 1))
-        if not cuts:
+        places = self._places(unwanted)
+        if not places:
             return self
-        pieces, done = [], 0
-        for begin, end in sorted(cuts):
+        block, pieces, done = self.block, [], 0
+        for begin, end in sorted(places):
             pieces.append(block[done:begin])
             done = end
         pieces.append(block[done:])

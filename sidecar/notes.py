@@ -93,10 +93,22 @@ class Key(Generic[T]):
 class Notes:
     """What is written down about an exchange on its way: the one thing of it that can change."""
 
-    __slots__ = ("_answer", "_kept", "_payload", "attempts", "faults", "open_bodies", "received", "verdicts")
+    __slots__ = (
+        "_answer",
+        "_kept",
+        "_payload",
+        "attempts",
+        "faults",
+        "open_bodies",
+        "received",
+        "released",
+        "verdicts",
+    )
 
     def __init__(self, received: float) -> None:
         self.received = received
+        self.released = False
+        """Whether nothing more is remembered for whoever asks next."""
         self.verdicts: list[Verdict] = []
         self.faults: list[Fault] = []
         self.attempts: list[AttemptRecord] = []
@@ -116,6 +128,7 @@ class Notes:
 
     def release(self) -> None:
         """Let go of what only mattered while the exchange was under way."""
+        self.released = True
         self._payload = self._answer = None
         self.open_bodies.clear()
 

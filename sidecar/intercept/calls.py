@@ -10,11 +10,9 @@ import time
 from collections.abc import Awaitable
 from typing import NamedTuple, Protocol
 
-from sidecar.body import Body
 from sidecar.dialect import Call
 from sidecar.errors import CallError, PluginFailed
 from sidecar.exchange import Exchange, Record, Request, Response
-from sidecar.headers import Headers
 from sidecar.intercept.flow import Flow
 from sidecar.intercept.incoming import AgentSide, Incoming, UploadBody
 from sidecar.intercept.outgoing import Delivery, error_response, refusal
@@ -23,11 +21,9 @@ from sidecar.notes import Notes
 from sidecar.provider import Provider
 from sidecar.routing import Routes
 from sidecar.watchdog import NEVER
-from sidecar.websocket import TRAFFIC
 
 logger = logging.getLogger(__name__)
 
-_NONE = Headers()
 #: Headers by which SDKs say how long they wait, in seconds.
 _DEADLINES = frozenset((b"x-stainless-read-timeout", b"x-stainless-timeout"))
 
@@ -136,7 +132,12 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
             if exchange.notes.open_bodies or (response is not None and response.body.data is None):
                 await _let_go(exchange, response)
         finally:
-            service.closed(_record(exchange, incoming.body, delivery, response, outcome, error))
+            upload = incoming.body
+            if isinstance(upload, UploadBody):
+                sent, head = upload.received_bytes, upload.head
+            else:
+                sent, head = upload.length or 0, b""
+            service.closed(delivery.record(response, outcome, error, request_bytes=sent, request_head=head))
     return delivery.keep_alive
 
 
@@ -180,34 +181,3 @@ def _routed(service: Service, flow: Flow, incoming: Incoming) -> _Route:
         if name in _DEADLINES and value.replace(b".", b"", 1).isdigit():
             patience = float(value)
     return _Route(provider, (provider,), target, call, destination.door, patience)
-
-
-def _record(
-    exchange: Exchange,
-    body: Body,
-    delivery: Delivery,
-    response: Response | None,
-    outcome: str,
-    error: BaseException | None,
-) -> Record:
-    upload = body if isinstance(body, UploadBody) else None
-    request_bytes = len(body.data or b"") if upload is None else upload.received_bytes
-    response_bytes = delivery.response_bytes
-    if (traffic := exchange.notes.get(TRAFFIC)) is not None:
-        request_bytes, response_bytes = traffic.agent_bytes, traffic.provider_bytes
-    return Record(
-        exchange=exchange,
-        outcome=outcome,
-        status=None if response is None else response.status,
-        answered_by=None if response is None else response.answered_by,
-        headers=_NONE if response is None else response.headers,
-        error=error,
-        ended=time.monotonic(),
-        first_byte=delivery.first_byte,
-        request_bytes=request_bytes,
-        response_bytes=response_bytes,
-        chunks=delivery.chunks,
-        longest_gap_seconds=delivery.longest_gap_seconds,
-        request_head=b"" if upload is None else upload.head,
-        answer_tail=delivery.tail,
-    )

@@ -13,14 +13,16 @@ import msgspec
 from sidecar.body import Body
 from sidecar.dialect import Phrase
 from sidecar.errors import CallError, UpstreamBroken
-from sidecar.exchange import Exchange, Response
+from sidecar.exchange import Exchange, Record, Response
 from sidecar.headers import Headers
 from sidecar.intercept.incoming import AgentSide
+from sidecar.websocket import TRAFFIC
 
 #: How much of an answer's end is kept for what it says of itself.
 TAIL_BYTES = 16 * 1024
 #: Above this a chunk is handed over beside its framing instead of being copied into it.
 _COPY_BYTES = 16 * 1024
+_NONE = Headers()
 _BODILESS = frozenset((204, 304))
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 _STATUS_LINES: dict[tuple[int, str | None], bytes] = {}
@@ -93,6 +95,36 @@ class Delivery:
     def tail(self) -> bytes:
         """How the answer's body ended."""
         return b"" if self._tail is None else b"".join(self._tail)
+
+    def record(
+        self,
+        response: Response | None,
+        outcome: str,
+        error: BaseException | None,
+        *,
+        request_bytes: int,
+        request_head: bytes,
+    ) -> Record:
+        """What is known of the exchange, which ends now. *request_head*: see `Record`."""
+        response_bytes = self.response_bytes
+        if (traffic := self._exchange.notes.get(TRAFFIC)) is not None:
+            request_bytes, response_bytes = traffic.agent_bytes, traffic.provider_bytes
+        return Record(
+            exchange=self._exchange,
+            outcome=outcome,
+            status=None if response is None else response.status,
+            answered_by=None if response is None else response.answered_by,
+            headers=_NONE if response is None else response.headers,
+            error=error,
+            ended=time.monotonic(),
+            first_byte=self.first_byte,
+            request_bytes=request_bytes,
+            response_bytes=response_bytes,
+            chunks=self.chunks,
+            longest_gap_seconds=self.longest_gap_seconds,
+            request_head=request_head,
+            answer_tail=self.tail,
+        )
 
     def send_whole(self, response: Response, data: bytes) -> None:
         """Write an answer whose body is *data*.

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
@@ -178,7 +177,11 @@ class Stage:
         finally:
             for body in (response.body if response else EMPTY, *exchange.notes.open_bodies):
                 await body.aclose()
-            record = _record(exchange, provider, response, delivery, outcome, error)
+            sent, head = len(exchange.request.body.data or b""), b""
+            if exchange.request.body.data is None and provider.sent:
+                uploaded = provider.sent[0].body.data or b""
+                sent, head = len(uploaded), uploaded[: UploadBody.HEAD_BYTES]
+            record = delivery.record(response, outcome, error, request_bytes=sent, request_head=head)
             self._closed(record)
         await asyncio.sleep(0)  # what plugins have scheduled begins
         await self._settled(asyncio.all_tasks() - others)
@@ -278,35 +281,6 @@ def _for_the_agent(failure: Exception) -> CallError:
     if isinstance(failure, CallError):
         return failure
     return PluginFailed("sidecar", f"{type(failure).__name__}: {failure}")
-
-
-def _record(
-    exchange: Exchange,
-    provider: ScriptedProvider,
-    response: Response | None,
-    delivery: Delivery,
-    outcome: str,
-    error: BaseException | None,
-) -> Record:
-    uploaded = b""
-    if exchange.request.body.data is None and provider.sent:
-        uploaded = provider.sent[0].body.data or b""
-    return Record(
-        exchange=exchange,
-        outcome=outcome,
-        status=None if response is None else response.status,
-        answered_by=None if response is None else response.answered_by,
-        headers=Headers() if response is None else response.headers,
-        error=error,
-        ended=time.monotonic(),
-        first_byte=delivery.first_byte,
-        request_bytes=len(exchange.request.body.data or uploaded),
-        response_bytes=delivery.response_bytes,
-        chunks=delivery.chunks,
-        longest_gap_seconds=delivery.longest_gap_seconds,
-        request_head=uploaded[: UploadBody.HEAD_BYTES],
-        answer_tail=delivery.tail,
-    )
 
 
 def _told(sample: Sample) -> str:
