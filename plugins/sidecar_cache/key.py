@@ -58,6 +58,8 @@ _STATEFUL: Final = frozenset(
 #: Endpoints that answer with the name of a job: its fate is not known yet.
 _DEFERRED: Final = frozenset(("transcript", "speech.longrunningrecognize", "stt.v3.recognizeFileAsync"))
 _QUERIES_AWAY: Final = ("callback=", "webhook=true")
+#: Bodies whose spelling is remembered: at most so large, and what they and their keys hold together.
+_SPELLING_BYTES, _SPELLINGS_BYTES, _SPELLING_OVERHEAD_BYTES = 16 * 1024, 1024 * 1024, 400
 
 
 class Unsuitable(Exception):
@@ -103,58 +105,84 @@ def _read_head(headers: Headers) -> Head:
     )
 
 
-class _Begun(NamedTuple):
-    """The digest of all of a call but its body."""
+class Opening(NamedTuple):
+    """All of a call but its body."""
 
     provider: Provider
     target: str
     secret: bytes
-    digest: "hashlib._Hash"
+    digest: bytes
+    """Of what it says; *secret* keeps others from guessing what was said."""
 
 
-def _begun(exchange: Exchange, head: Head, secret: bytes) -> "hashlib._Hash":
-    """The digest of everything but the body; of a head that comes again this is remembered."""
+def opening_of(exchange: Exchange, head: Head, secret: bytes) -> Opening:
+    """What the key of a call begins with; of a head that comes again this is remembered.
+
+    Raises:
+        Unsuitable: whatever its body says, such a call has no key.
+    """
     provider, target, template = exchange.provider, exchange.request.target, exchange.request.headers.template
     if template is not None:
-        known = template.memo.get(_Begun)
-        if isinstance(known, _Begun) and known[:3] == (provider, target, secret):
-            return known.digest.copy()
+        known = template.memo.get(Opening)
+        if isinstance(known, Opening) and known[:3] == (provider, target, secret):
+            return known
+    call = exchange.call
+    if call is None or call.operation not in _OPERATIONS or exchange.request.method != "POST":
+        raise Unsuitable("not a call whose answer depends on its request alone")
+    if call.endpoint in _DEFERRED:
+        raise Unsuitable("the answer is a job that has only begun")
+    if "?" in target and any(away in target for away in _QUERIES_AWAY):
+        raise Unsuitable("the answer goes elsewhere")
     # by its place too: one name may stand for many servers, as that of a cloud whose customers have hosts of their own
     place = (
         f"{provider.name}\0{provider.origin.host}:{provider.origin.port}{provider.path}\0{target}\0{head.media_type}\0"
     )
-    digest = hashlib.sha256(secret + head.digest + place.encode())  # processors have it built in: 3 times blake2b
+    digest = hashlib.sha256(secret + head.digest + place.encode()).digest()
+    found = Opening(provider, target, secret, digest)
     if template is not None:
-        template.memo[_Begun] = _Begun(provider, target, secret, digest.copy())
-    return digest
+        template.memo[Opening] = found
+    return found
 
 
-def cache_key(exchange: Exchange, head: Head, secret: bytes) -> str:
-    """32 hexadecimal digits that are the same for the same call. *secret* keeps others from guessing what was said.
+def cache_key(opening: Opening, head: Head, data: bytes) -> str:
+    """32 hexadecimal digits that are the same for the same call. *data* is its body.
 
     Raises:
         Unsuitable: it is a call that has no such key.
     """
-    request, data, call = exchange.request, exchange.request.body.data, exchange.call
-    if call is None or call.operation not in _OPERATIONS or request.method != "POST":
-        raise Unsuitable("not a call whose answer depends on its request alone")
-    if call.endpoint in _DEFERRED:
-        raise Unsuitable("the answer is a job that has only begun")
-    if data is None:
-        raise Unsuitable("the request's body streams past")
-    target, media_type = request.target, head.media_type
-    if "?" in target and any(away in target for away in _QUERIES_AWAY):
-        raise Unsuitable("the answer goes elsewhere")
-    digest = _begun(exchange, head, secret)
-    if media_type == "application/json" or media_type.endswith("+json"):
+    digest = hashlib.sha256(opening.digest)  # processors have it built in: 3 times blake2b
+    if head.media_type == "application/json" or head.media_type.endswith("+json"):
         digest.update(_canonical(data))
-    elif media_type == "multipart/form-data":
+    elif head.media_type == "multipart/form-data":
         for part in _fields(head.content_type, data):
             digest.update(part)
     else:
         digest.update(head.content_type.encode())  # its parameters say what the bytes are: audio/l16; rate=16000
         digest.update(data)
     return digest.hexdigest()[:32]
+
+
+class Spellings:
+    """Keys by the very bytes of bodies: what is asked often is mostly spelled alike, and looking it up is a tenth of
+    the work of reading it.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[bytes, bytes], str] = {}
+        self._held_bytes = 0
+
+    def recall(self, opening: Opening, data: bytes) -> str | None:
+        return self._keys.get((opening.digest, data)) if len(data) <= _SPELLING_BYTES else None
+
+    def keep(self, opening: Opening, data: bytes, key: str) -> None:
+        size = len(data)
+        if size > _SPELLING_BYTES:
+            return
+        if self._held_bytes + size > _SPELLINGS_BYTES:
+            self._keys.clear()
+            self._held_bytes = 0
+        self._held_bytes += size + _SPELLING_OVERHEAD_BYTES
+        self._keys[opening.digest, data] = key
 
 
 def _canonical(data: bytes) -> bytes:

@@ -21,7 +21,7 @@ from sidecar import (
 )
 from sidecar_cache.config import CacheConfig
 from sidecar_cache.entry import entry_of, objection
-from sidecar_cache.key import Unsuitable, cache_key, read_head
+from sidecar_cache.key import Spellings, Unsuitable, cache_key, opening_of, read_head
 from sidecar_cache.store import BoundedMemory
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class Cache(AroundExchange, Lifespan, Samples):
         self._name = "cache"
         self._loop: asyncio.AbstractEventLoop  # that of its life
         self._store = BoundedMemory(config.max_memory, config.ttl)
+        self._spellings = Spellings()
         self._secret = secrets.token_bytes(32)
         self._counts = dict.fromkeys(("hit", "miss", "skip", "stored", "refused"), 0)
 
@@ -51,9 +52,13 @@ class Cache(AroundExchange, Lifespan, Samples):
         body = exchange.request.body
         if body.data is None and body.length is not None:  # an upload without a length may last as long as it likes
             exchange = await exchange.loaded(self._config.max_request)
-        head = read_head(exchange.request.headers)
+        head, data = read_head(exchange.request.headers), exchange.request.body.data
         try:
-            key = cache_key(exchange, head, self._secret)
+            opening = opening_of(exchange, head, self._secret)
+            if data is None:
+                raise Unsuitable("the request's body streams past")
+            spelled = self._spellings.recall(opening, data)
+            key = cache_key(opening, head, data) if spelled is None else spelled
         except Unsuitable as reason:
             self._note(exchange, "skip", str(reason))
             return await call_next(exchange)
@@ -62,6 +67,8 @@ class Cache(AroundExchange, Lifespan, Samples):
             return await call_next(exchange)
         entry = None if head.no_cache else self._store.recall(key)
         if entry is not None:
+            if spelled is None:
+                self._spellings.keep(opening, data, key)
             now = time.monotonic()
             self._note(exchange, "hit", "", key=key[:12], age_seconds=round(now - entry.stored, 3))
             return entry.replayed(self._name, now, self._config.ttl)

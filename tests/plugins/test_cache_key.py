@@ -2,19 +2,20 @@
 
 import json
 import random
+import tracemalloc
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sidecar_cache.key import NOISE, Head, Unsuitable, cache_key, read_head
+from sidecar_cache.key import NOISE, Head, Opening, Spellings, Unsuitable, cache_key, opening_of, read_head
 
 from sidecar import Exchange, Headers
 from sidecar.headers import Template
 from sidecar.multipart import Part, write
 from sidecar.provider import Origin, Provider
-from sidecar.testing import call, provider, streamed
+from sidecar.testing import call, provider
 from tests import corpus
 from tests.plugins.test_tracing_confidential import exchange_of
 
@@ -24,7 +25,8 @@ JSON = {"Content-Type": "application/json"}
 
 
 def key(exchange: Exchange, secret: bytes = SECRET) -> str:
-    return cache_key(exchange, read_head(exchange.request.headers), secret)
+    head, data = read_head(exchange.request.headers), exchange.request.body.data
+    return cache_key(opening_of(exchange, head, secret), head, data or b"")
 
 
 def chat(body: Any = CHAT, headers: Mapping[str, str] | None = None, target: str = "/v1/chat/completions") -> Exchange:
@@ -179,7 +181,6 @@ UNSUITABLE: Mapping[str, tuple[Exchange, str]] = {
     "reading": (call("openai", "/v1/responses/resp_1", method="GET"), "depends on its request alone"),
     "a call of no known kind": (call("openai", "/v1/embeddings", CHAT), "depends on its request alone"),
     "a call that nobody knows": (call("openai", "/v1/beyond", CHAT), "depends on its request alone"),
-    "an upload that flows": (call("openai", "/v1/audio/transcriptions", streamed([b"x"])), "streams past"),
     "no JSON": (chat("{"), "not valid JSON"),
     "nothing but brackets": (chat("[" * 100_000), "not valid JSON"),
     "no text": (call("openai", "/v1/chat/completions", b'{"a":"\xff"}', headers=JSON), "not valid JSON"),
@@ -344,3 +345,34 @@ def attempt(make: Callable[[], str]) -> str:
         return make()
     except Unsuitable as reason:
         return f"unsuitable: {reason}"
+
+
+class TestSpellings:
+    def opening(self, **headers: str) -> Opening:
+        exchange = chat(headers=headers)
+        return opening_of(exchange, read_head(exchange.request.headers), SECRET)
+
+    def test_know_a_body_again_only_by_all_its_bytes(self) -> None:
+        spellings, opening = Spellings(), self.opening()
+        spellings.keep(opening, b'{"a":1}', "k")
+        assert spellings.recall(opening, b'{"a":1}') == "k"
+        assert spellings.recall(opening, b'{"a": 1}') is None
+
+    def test_are_each_agents_own(self) -> None:
+        spellings = Spellings()
+        spellings.keep(self.opening(authorization="Bearer a"), b"{}", "k")
+        assert spellings.recall(self.opening(authorization="Bearer b"), b"{}") is None
+
+    def test_hold_a_mebibyte_at_most_and_nothing_large(self) -> None:
+        spellings, opening = Spellings(), self.opening()
+        tracemalloc.start()
+        try:
+            for number in range(3000):
+                spellings.keep(opening, b"%d" % number * 200, "k" * 32)
+                spellings.keep(opening, b"%d" % number + bytes(20_000), "k")
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held < 2**20
+        assert spellings.recall(opening, b"2999" * 200) == "k" * 32
+        assert spellings.recall(opening, b"2999" + bytes(20_000)) is None
