@@ -84,7 +84,7 @@ class AroundAttempt(Protocol):
 class ExchangeClosed(Protocol):
     @hookspec
     def exchange_closed(self, record: Record) -> None:
-        """Learn how an exchange ended: once, after the last byte. Must not block; a failure here harms nobody else."""
+        """Learn how an exchange ended: once, soon after the last byte. Must not block; a failure harms nobody else."""
         ...
 
 

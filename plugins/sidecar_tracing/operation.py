@@ -5,10 +5,10 @@ from functools import lru_cache
 from sidecar import Chat, Operation, Record, Speech, Transcription
 from sidecar.payload import Usage
 from sidecar_tracing.errors import error_type_of, message_of
-from sidecar_tracing.otlp import CLIENT, ERROR, Numbers, Seconds, Texts, Value, attributes, said, span, status
+from sidecar_tracing.otlp import CLIENT, ERROR, Numbers, Texts, Value, attributes, said, seconds, span, status
 from sidecar_tracing.semconv import operation_name, output_type
 
-_first_chunk = Seconds("gen_ai.response.time_to_first_chunk")
+_first_chunk = seconds("gen_ai.response.time_to_first_chunk")
 _response_id = Texts("gen_ai.response.id")
 _characters = Numbers("sidecar.tts.characters")
 _USAGE = (
@@ -20,7 +20,7 @@ _USAGE = (
     ("audio_output_tokens", Numbers("gen_ai.usage.audio.output_tokens")),
     ("characters", Numbers("sidecar.tts.characters_billed")),
 )
-_audio_seconds = Seconds("sidecar.audio.input.duration")
+_audio_seconds = seconds("sidecar.audio.input.duration")
 
 
 def operation_span(record: Record, trace_id: bytes, span_id: bytes, parent_id: bytes, clock_ns: int) -> bytes:
@@ -35,34 +35,34 @@ def operation_span(record: Record, trace_id: bytes, span_id: bytes, parent_id: b
     error_type = ""
     if record.outcome == "failed" or (record.status or 0) >= 400 or answer.error_type:
         error_type = answer.error_type or error_type_of(record.error, record.status)
-    parts = [
-        _operation_said(
-            operation_name(exchange.operation, call.endpoint),
-            provider.system,
-            _output_type(exchange.operation, payload),
-            provider.origin.host,
-            provider.origin.port,
-            (payload.model if payload is not None else None) or call.model or "",
-            payload is not None and payload.stream,
-            answer.model or "",
-            answer.finish_reasons,
-            record.outcome,
-            error_type,
-        )
-    ]
+    fixed = _operation_said(
+        operation_name(exchange.operation, call.endpoint),
+        provider.system,
+        _output_type(exchange.operation, payload),
+        provider.origin.host,
+        provider.origin.port,
+        (payload.model if payload is not None else None) or call.model or "",
+        payload is not None and payload.stream,
+        answer.model or "",
+        answer.finish_reasons,
+        record.outcome,
+        error_type,
+    )
+    rest: list[bytes] = []
     if payload is not None or call.voice:
-        parts.append(_asked(payload, call.voice))
+        rest.append(_asked(payload, call.voice))
     if answer.id:
-        parts.append(_response_id(answer.id))
+        rest.append(_response_id(answer.id))
     if answer.usage is not None:
-        _add_usage(answer.usage, parts)
+        _add_usage(answer.usage, rest)
     if record.first_byte and attempts[-1].first_byte:
-        parts.append(_first_chunk(record.first_byte - attempts[0].started))
+        rest.append(_first_chunk(record.first_byte - attempts[0].started))
     if error_type:
-        parts.append(status(ERROR, message_of(record.error)))
+        rest.append(status(ERROR, message_of(record.error)))
     started = attempts[0].started
     ended = max([attempt.ended or record.ended for attempt in attempts])
-    return span(trace_id, span_id, parent_id, clock_ns + int(started * 1e9), clock_ns + int(ended * 1e9), parts)
+    times = clock_ns + int(started * 1e9), clock_ns + int(ended * 1e9)
+    return span(fixed, trace_id, span_id, parent_id, *times, b"".join(rest))
 
 
 @lru_cache(4096)

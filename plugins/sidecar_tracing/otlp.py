@@ -5,7 +5,8 @@ numbers stand beside what is written. A test decodes the bytes with the generate
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 Value = str | bool | int | float | Sequence[str]
@@ -14,9 +15,9 @@ INTERNAL, SERVER, CLIENT = 1, 2, 3
 UNSET, OK, ERROR = 0, 1, 2
 
 _LENGTHS: Final = tuple(bytes((n,)) if n < 128 else bytes((n & 0x7F | 0x80, n >> 7)) for n in range(16384))
-_DOUBLE, _FIXED64 = struct.Struct("<d").pack, struct.Struct("<Q").pack
-# trace_id 1, span_id 2, start_time_unix_nano 7, end_time_unix_nano 8; parent_span_id 4
-_SPAN, _PARENT = struct.Struct("<2s16s2s8scQcQ").pack, struct.Struct("<2s8s").pack
+DOUBLE, FIXED64 = struct.Struct("<d").pack, struct.Struct("<Q").pack
+# trace_id 1, span_id 2, start_time_unix_nano 7, end_time_unix_nano 8
+_SPAN, _SPAN_BYTES = struct.Struct("<2s16s2s8scQcQ").pack, 46
 
 # Where attributes stand: their number in a span, and in an event.
 SPAN, EVENT = b"\x4a", b"\x1a"
@@ -39,29 +40,32 @@ def resource(attributes: Mapping[str, Value], scope: str, version: str, schema_u
     return Resource(_sized(b"\x0a", head), _sized(b"\x0a", named), _text(b"\x1a", schema_url))
 
 
-def request(common: Resource, spans: Iterable[bytes]) -> bytes:
-    """An ExportTraceServiceRequest of encoded *spans*."""
-    scope_spans = b"".join((common.scope, *(_sized(b"\x12", span) for span in spans), common.schema_url))
-    resource_spans = common.head + _sized(b"\x12", scope_spans) + common.schema_url
-    return _sized(b"\x0a", resource_spans)
+def request(common: Resource, spans: bytes | bytearray) -> bytes:
+    """An ExportTraceServiceRequest of *spans*, one `span` behind the other."""
+    scope_spans = common.scope, spans, common.schema_url
+    head = common.head + b"\x12" + varint(sum(map(len, scope_spans)))  # ResourceSpans.scope_spans 2
+    resource_spans = head, *scope_spans, common.schema_url
+    return b"".join((b"\x0a", varint(sum(map(len, resource_spans))), *resource_spans))  # resource_spans 1
 
 
 def span(
-    trace_id: bytes, span_id: bytes, parent_id: bytes, start_ns: int, end_ns: int, parts: Iterable[bytes]
+    said: bytes, trace_id: bytes, span_id: bytes, parent_id: bytes, start_ns: int, end_ns: int, rest: bytes
 ) -> bytes:
-    """One Span message.
+    """One Span message as it stands in ScopeSpans.
 
     Args:
+        said: see `said`.
         trace_id: 16 bytes.
         span_id: 8 bytes.
         parent_id: 8 bytes, or none for the root.
         start_ns: since the epoch, as *end_ns*.
-        parts: the rest, in any order: `said` once; attributes, `event`, `status`, `trace_state`.
+        rest: in any order: attributes, `event`, `status`, `trace_state`.
     """
-    times = _SPAN(b"\x0a\x10", trace_id, b"\x12\x08", span_id, b"\x39", start_ns, b"\x41", end_ns)
     if parent_id:
-        times += _PARENT(b"\x22\x08", parent_id)
-    return times + b"".join(parts)
+        rest += b"\x22\x08" + parent_id  # parent_span_id 4
+    size = _SPAN_BYTES + len(said) + len(rest)
+    ids_and_times = _SPAN(b"\x0a\x10", trace_id, b"\x12\x08", span_id, b"\x39", start_ns, b"\x41", end_ns)
+    return b"\x12%b%b%b%b" % (varint(size), ids_and_times, said, rest)  # spans 2
 
 
 def said(name: str, kind: int, *, remote_parent: bool = False) -> bytes:
@@ -80,10 +84,56 @@ def trace_state(value: str) -> bytes:
     return _text(b"\x1a", value)  # trace_state 3
 
 
-def event(time_ns: int, parts: Iterable[bytes]) -> bytes:
-    """An event of a span. *parts*: `named`, and attributes written for events."""
-    payload = b"\x09" + _FIXED64(time_ns) + b"".join(parts)  # events 11, time_unix_nano 1
-    return b"\x5a" + _length(len(payload)) + payload
+def event(time_ns: int, said: bytes) -> bytes:
+    """An event of a span. *said*: `named`, and attributes written for events."""
+    return b"\x5a" + varint(9 + len(said)) + b"\x09" + FIXED64(time_ns) + said  # events 11, time_unix_nano 1
+
+
+class Place(NamedTuple):
+    """Of an attribute whose value is written later; see `form`."""
+
+    tag: bytes
+    size: int
+    """Bytes that the value will have."""
+
+
+def place(kind: type, size: int = 8) -> Place:
+    """For a value of *kind*, one of str, float, int and bool, that will have *size* bytes, as `encoded` writes it."""
+    return Place({str: b"\x0a" + varint(size), float: b"\x21", int: b"\x18", bool: b"\x10"}[kind], size)
+
+
+def encoded(value: str | float) -> bytes:
+    """*value* for its `place`."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace")
+    return DOUBLE(value) if isinstance(value, float) else varint(value & 0xFFFFFFFFFFFFFFFF)
+
+
+def form(fixed: bytes, pairs: Iterable[tuple[str, Value | Place]], of: bytes = SPAN) -> bytes:
+    """*fixed* and then *pairs* as attributes, to be filled in: ``form % (value, …)`` takes what is `encoded` for each
+    `Place` among them, in order. What is written often is written quickest like that.
+    """
+    parts = [_literal(fixed)]
+    for key, value in pairs:
+        if isinstance(value, Place):
+            any_value = _sized(b"\x12", value.tag + bytes(value.size))
+            whole = _sized(of, _text(b"\x0a", key) + any_value)
+            parts += (_literal(whole[: len(whole) - value.size]), b"%b")
+        else:
+            parts.append(_literal(attributes(((key, value),), of)))
+    return b"".join(parts)
+
+
+def event_form(name: str, pairs: Sequence[tuple[str, Value | Place]]) -> bytes:
+    """A form of an event whose first value is its time, as `FIXED64`."""
+    said = form(named(name), pairs, EVENT)
+    places = [value.size for _, value in pairs if isinstance(value, Place)]
+    size = len(said % tuple(map(bytes, places)))
+    return _literal(b"\x5a" + varint(9 + size)) + b"\x09%b" + said
+
+
+def _literal(part: bytes) -> bytes:
+    return part.replace(b"%", b"%%")
 
 
 def named(name: str) -> bytes:
@@ -95,17 +145,11 @@ def attributes(pairs: Iterable[tuple[str, Value]], of: bytes = SPAN) -> bytes:
     return b"".join([_sized(of, _attribute(key, value)) for key, value in pairs])
 
 
-class Seconds:
-    """Writes one attribute whose value is a double; cheap."""
-
-    __slots__ = ("_head",)
-
-    def __init__(self, key: str, of: bytes = SPAN) -> None:
-        head = _text(b"\x0a", key) + b"\x12\x09\x21"
-        self._head = b"%b%b%b" % (of, _length(len(head) + 8), head)
-
-    def __call__(self, value: float) -> bytes:
-        return self._head + _DOUBLE(value)
+def seconds(key: str, of: bytes = SPAN) -> Callable[[float], bytes]:
+    """What writes one attribute whose value is a double; cheap."""
+    head = _text(b"\x0a", key) + b"\x12\x09\x21"
+    head = b"%b%b%b" % (of, varint(len(head) + 8), head)
+    return partial(struct.Struct(f"<{len(head)}sd").pack, head)
 
 
 class Numbers:
@@ -118,10 +162,10 @@ class Numbers:
         self._heads = [b""]
         for size in range(1, 11):  # of the number as a varint
             head = b"%b\x12%b\x18" % (name, _LENGTHS[size + 1])
-            self._heads.append(b"%b%b%b" % (of, _length(len(head) + size), head))
+            self._heads.append(b"%b%b%b" % (of, varint(len(head) + size), head))
 
     def __call__(self, value: int) -> bytes:
-        number = _LENGTHS[value] if value < 16384 else _varint(value)
+        number = varint(value)
         return self._heads[len(number)] + number
 
 
@@ -156,9 +200,9 @@ def _any(value: Value) -> bytes:
     if isinstance(value, bool):
         return b"\x10\x01" if value else b"\x10\x00"
     if isinstance(value, int):
-        return b"\x18" + _varint(value & 0xFFFFFFFFFFFFFFFF)
+        return b"\x18" + varint(value & 0xFFFFFFFFFFFFFFFF)
     if isinstance(value, float):
-        return b"\x21" + _DOUBLE(value)
+        return b"\x21" + DOUBLE(value)
     return _sized(b"\x2a", b"".join(_sized(b"\x0a", _any(each)) for each in value))  # ArrayValue.values 1
 
 
@@ -167,14 +211,13 @@ def _text(tag: bytes, text: str) -> bytes:
 
 
 def _sized(tag: bytes, payload: bytes) -> bytes:
-    return b"%b%b%b" % (tag, _length(len(payload)), payload)
+    return b"%b%b%b" % (tag, varint(len(payload)), payload)
 
 
-def _length(size: int) -> bytes:
-    return _LENGTHS[size] if size < 16384 else _varint(size)
-
-
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """*number*, from 0 to 2**64-1, in as few bytes as it takes."""
+    if number < 16384:
+        return _LENGTHS[number]
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

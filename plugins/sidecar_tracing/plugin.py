@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -30,11 +29,10 @@ from sidecar_tracing.exporter import Exporter
 from sidecar_tracing.otlp import Resource, Value, resource
 from sidecar_tracing.semconv import SCHEMA_URL, SCOPE
 from sidecar_tracing.shipping import Shipper
-from sidecar_tracing.spans import ATTEMPT_SPANS, new_span_id, spans
+from sidecar_tracing.spans import ATTEMPT_SPANS, has_context, new_span_id, spans
 
 #: How long the end of the process may be held up for traces.
 _FLUSH_SECONDS = 3.0
-_CONTEXT = re.compile(rb"^(?i:traceparent|tracestate|baggage):", re.MULTILINE)
 
 
 class Tracing(Lifespan, AroundAttempt, ExchangeClosed, Samples):
@@ -76,7 +74,7 @@ class Tracing(Lifespan, AroundAttempt, ExchangeClosed, Samples):
         headers = attempt.request.headers
         if attempt.provider.propagate_trace:
             attempt = attempt.with_request(attempt.request.with_headers(_propagated(attempt, headers)))
-        elif _has_context(headers):
+        elif has_context(headers):
             stripped = headers.without("traceparent", "tracestate", "baggage")
             attempt = attempt.with_request(attempt.request.with_headers(stripped))
         return await call_next(attempt)
@@ -93,7 +91,7 @@ class Tracing(Lifespan, AroundAttempt, ExchangeClosed, Samples):
     def _kept(self, record: Record) -> bool:
         """Whether a call is told: the agent's own decision holds, then ours, which is made knowing how it ended."""
         sample = self._config.sample
-        if sample >= 1.0 and not _has_context(record.exchange.request.headers):
+        if sample >= 1.0 and not has_context(record.exchange.request.headers):
             return True
         parent = read_traceparent(record.exchange.request.headers.get("traceparent"))
         if parent is not None and not parent.sampled:
@@ -103,17 +101,6 @@ class Tracing(Lifespan, AroundAttempt, ExchangeClosed, Samples):
         notes = record.exchange.notes
         remarkable = record.outcome != "completed" or (record.status or 0) >= 400
         return self._config.keep_failed and (remarkable or len(notes.attempts) > 1 or bool(notes.faults))
-
-
-def _has_context(headers: Headers) -> bool:
-    """Whether there is a trace context; of a head that comes again this is remembered."""
-    template = headers.template
-    if template is None:
-        return _CONTEXT.search(headers.block) is not None
-    known = template.memo.get(_has_context)
-    if known is None:
-        known = template.memo[_has_context] = _CONTEXT.search(headers.block) is not None
-    return known is True
 
 
 def _propagated(attempt: Attempt, headers: Headers) -> Headers:

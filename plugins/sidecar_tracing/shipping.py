@@ -1,9 +1,8 @@
 """The way of traces out of the process.
 
-Calls that have ended wait in a list. A few at a time, between other things, they are written as spans (a thread of its
-own for that would only fight for the interpreter with the calls under way); whole batches are sent by a thread, since
-OpenTelemetry's exporters block. A collector that is slow, dead or absent costs calls nothing: what does not fit into
-the queue is dropped and counted, and said once.
+Calls that have ended are written as spans at once (a thread of its own for that would only fight for the interpreter
+with the calls under way); whole batches are sent by a thread, since OpenTelemetry's exporters block. A collector that
+is slow, dead or absent costs calls nothing: what does not fit into the queue is dropped and counted, and said once.
 """
 
 import asyncio
@@ -11,7 +10,6 @@ import logging
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from sidecar import Record, Sample
@@ -19,12 +17,8 @@ from sidecar_tracing.otlp import Resource, request
 
 logger = logging.getLogger(__name__)
 
-#: Calls that are written at a time: a fraction of a millisecond. The loop turns before the next ones are.
-_SLICE = 8
 #: Where the thread has fallen behind it sends batches as one, until they have so much; gRPC servers refuse over 4 MiB.
 _SENT_AT_ONCE_BYTES = 1024 * 1024
-#: How long a call waits to be written, so that a few come together.
-_GATHER_SECONDS = 0.02
 #: After failures in a row the collector is left alone for a while: 1, 2, 4 … up to 30 s.
 _LONGEST_PAUSE_SECONDS = 30.0
 
@@ -32,13 +26,13 @@ Export = Callable[[bytes], bool]
 
 
 class Batch:
-    """Encoded spans, and of how many calls."""
+    """Encoded spans, how many, and of how many calls."""
 
-    __slots__ = ("calls", "spans")
+    __slots__ = ("calls", "data", "spans")
 
     def __init__(self) -> None:
-        self.calls = 0
-        self.spans: list[bytes] = []
+        self.calls = self.spans = 0
+        self.data = bytearray()  # one that grows: many small pieces that others free cost half as much again
 
 
 class Shipper:
@@ -75,11 +69,9 @@ class Shipper:
         self._queue_calls = queue_calls
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._ended: deque[Record] = deque()
         self._batch = Batch()
         self._outbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._waiting = 0
-        self._scheduled: asyncio.Handle | None = None
         self._sending: asyncio.TimerHandle | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sidecar-tracing", daemon=True)
@@ -96,37 +88,26 @@ class Shipper:
     # -- on the event loop -------------------------------------------------------------------------------------------
 
     def put(self, record: Record) -> None:
-        """Take *record* to be told. Never waits."""
+        """Write *record* down as spans, to be sent. Never waits."""
         if self._waiting >= self._queue_calls:
             self.dropped["queue_full"] += 1
             return
+        try:
+            spans = self._spans(record)
+        except Exception:
+            self.dropped["unreadable"] += 1
+            logger.exception("a call could not be told as spans; this is a defect")
+            return
+        batch = self._batch
+        for span in spans:
+            batch.data += span
+        batch.spans += len(spans)
+        batch.calls += 1
         self._waiting += 1
-        self._ended.append(record)
-        if self._scheduled is None:
-            self._scheduled = self._loop.call_later(_GATHER_SECONDS, self._write)
-        elif len(self._ended) == _SLICE and isinstance(self._scheduled, asyncio.TimerHandle):
-            self._scheduled.cancel()
-            self._scheduled = self._loop.call_soon(self._write)
-
-    def _write(self) -> None:
-        """Write a few calls as spans."""
-        self._scheduled = None
-        ended, batch = self._ended, self._batch
-        waiting = len(ended)
-        for _ in range(min(max(_SLICE, waiting // _SLICE), waiting)):  # more, where they come faster
-            try:
-                batch.spans += self._spans(ended.popleft())
-                batch.calls += 1
-            except Exception:
-                self.dropped["unreadable"] += 1
-                self._waiting -= 1
-                logger.exception("a call could not be told as spans; this is a defect")
         if batch.calls >= self._batch_calls:
             self._hand_over()
         elif self._sending is None:
             self._sending = self._loop.call_later(self._delay_seconds, self._hand_over)
-        if ended:
-            self._scheduled = self._loop.call_soon(self._write)
 
     def _hand_over(self) -> None:
         if self._sending is not None:
@@ -138,10 +119,6 @@ class Shipper:
 
     async def stop(self, timeout_seconds: float) -> None:
         """Send what waits, for at most *timeout_seconds*, and end the thread."""
-        while self._ended:
-            self._write()
-        if self._scheduled is not None:
-            self._scheduled.cancel()
         self._hand_over()
         self._stopping.set()
         self._outbox.put(None)
@@ -185,7 +162,7 @@ class Shipper:
 
     def _gather(self, batch: Batch) -> bool:
         """Add what waits behind *batch*, up to a limit: a few large requests cost less. Whether that was the end."""
-        while sum(map(len, batch.spans)) < _SENT_AT_ONCE_BYTES:
+        while len(batch.data) < _SENT_AT_ONCE_BYTES:
             try:
                 behind = self._outbox.get_nowait()
             except queue.Empty:
@@ -194,18 +171,19 @@ class Shipper:
                 return True
             batch.calls += behind.calls
             batch.spans += behind.spans
+            batch.data += behind.data
         return False
 
     def _send(self, export: Export, batch: Batch) -> None:
         reason = "it failed"
         try:
-            arrived = export(request(self._resource, batch.spans))
+            arrived = export(request(self._resource, batch.data))
         except Exception as error:
             arrived, reason = False, str(error)[:300]
             logger.debug("traces were not taken: %s", reason)
         self._waiting -= batch.calls
         if arrived:
-            self.exported += len(batch.spans)
+            self.exported += batch.spans
             if self.failing_since is not None:
                 self._recovered()
         else:

@@ -68,7 +68,7 @@ def told(record: Record, *, genai: bool = True) -> list[Told]:
 def encoded(record: Record, *, genai: bool = True) -> bytes:
     """What goes over the wire."""
     common = resource({"service.name": "test"}, SCOPE, "0", SCHEMA_URL)
-    return request(common, spans(record, genai=genai))
+    return request(common, b"".join(spans(record, genai=genai)))
 
 
 def read(data: bytes) -> list[Told]:

@@ -29,7 +29,7 @@ INSTALLED = f"opentelemetry-exporter-otlp {version('opentelemetry-exporter-otlp'
 CHANGED = f"{INSTALLED} is not the one that sidecar_tracing.exporter was written for: mend that, or pin the version; "
 BATCH = request(
     resource({"service.name": "x"}, "scope", "1", ""),
-    [span(b"t" * 16, b"s" * 8, b"", 1, 2, (said("told", SERVER), attributes([("k", "v")])))],
+    span(said("told", SERVER), b"t" * 16, b"s" * 8, b"", 1, 2, attributes([("k", "v")])),
 )
 PROTOCOLS = pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 

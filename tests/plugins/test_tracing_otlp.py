@@ -14,21 +14,27 @@ from sidecar_tracing.otlp import (
     CLIENT,
     ERROR,
     EVENT,
+    FIXED64,
     INTERNAL,
     OK,
     SERVER,
     SPAN,
     UNSET,
     Numbers,
-    Seconds,
+    Place,
     Texts,
     Value,
     attributes,
+    encoded,
     event,
+    event_form,
+    form,
     named,
+    place,
     request,
     resource,
     said,
+    seconds,
     span,
     status,
     trace_state,
@@ -53,12 +59,12 @@ class Event(NamedTuple):
     attributes: list[tuple[str, Value]]
 
 
-def plain(*parts: bytes) -> bytes:
-    return span(b"t" * 16, b"s" * 8, b"", 1, 2, parts)
+def plain(fixed: bytes = PLAIN, rest: bytes = b"") -> bytes:
+    return span(fixed, b"t" * 16, b"s" * 8, b"", 1, 2, rest)
 
 
 def written(happened: Event) -> bytes:
-    return event(happened.time_ns, (named(happened.name), attributes(happened.attributes, EVENT)))
+    return event(happened.time_ns, named(happened.name) + attributes(happened.attributes, EVENT))
 
 
 def legible(value: Any) -> Any:
@@ -70,7 +76,7 @@ def legible(value: Any) -> Any:
 
 def decoded(*spans: bytes) -> Sequence[Any]:
     whole = ExportTraceServiceRequest.FromString(
-        request(resource({"service.name": "x"}, "scope", "1", "schema"), spans)
+        request(resource({"service.name": "x"}, "scope", "1", "schema"), b"".join(spans))
     )
     (resource_spans,) = whole.resource_spans
     (scope_spans,) = resource_spans.scope_spans
@@ -135,9 +141,9 @@ class TestQuickWriters:
 
     @given(texts, st.floats())
     @example("k" * 300, 0.1)
-    def test_seconds(self, key: str, seconds: float) -> None:
-        assert Seconds(key)(seconds) == attributes([(key, seconds)])
-        assert Seconds(key, EVENT)(seconds) == attributes([(key, seconds)], EVENT)
+    def test_seconds(self, key: str, value: float) -> None:
+        assert seconds(key)(value) == attributes([(key, value)])
+        assert seconds(key, EVENT)(value) == attributes([(key, value)], EVENT)
 
     @given(texts, st.lists(texts, max_size=5))
     @example("k", ["", "x" * 200, "x" * 20_000])
@@ -151,6 +157,35 @@ class TestQuickWriters:
         for length in range(1000):
             assert write("x" * length) == attributes([("k", "x" * length)])
         assert len(write._heads) <= 256
+
+
+class TestForms:
+    """What is filled in is what would have been written at once."""
+
+    @given(texts, st.lists(st.tuples(texts, any_value, st.booleans()), max_size=6))
+    @example("100 %", [("%b", "%d", False), ("%", "%s" * 90, True)])
+    def test_of_attributes(self, name: str, told: list[tuple[str, Value, bool]]) -> None:
+        opened, values = self.opened(told)
+        filled = form(said(name, SERVER), opened) % values
+        assert filled == said(name, SERVER) + attributes([(key, value) for key, value, _ in told])
+
+    @given(moments, texts, st.lists(st.tuples(texts, any_value, st.booleans()), max_size=6))
+    @example(2**64 - 1, "%", [("%b", "%d" * 90, True), ("%", "%s", False)])
+    def test_of_events(self, moment: int, name: str, told: list[tuple[str, Value, bool]]) -> None:
+        opened, values = self.opened(told)
+        filled = event_form(name, opened) % (FIXED64(moment), *values)
+        assert filled == written(Event(moment, name, [(key, value) for key, value, _ in told]))
+
+    def opened(self, told: list[tuple[str, Value, bool]]) -> tuple[list[tuple[str, Value | Place]], tuple[bytes, ...]]:
+        pairs: list[tuple[str, Value | Place]] = []
+        filling = []
+        for key, value, later in told:
+            if later and not isinstance(value, list):
+                filling.append(encoded(value))
+                pairs.append((key, place(type(value), len(filling[-1]))))
+            else:
+                pairs.append((key, value))
+        return pairs, tuple(filling)
 
 
 class TestSpans:
@@ -187,10 +222,11 @@ class TestSpans:
         remote_parent: bool,
         order: random.Random,
     ) -> None:
-        parts = [said(name, kind, remote_parent=remote_parent), attributes(pairs), *map(written, events)]
-        parts += [status(code, message), trace_state(state)]
+        fixed = said(name, kind, remote_parent=remote_parent)
+        parts = [attributes(pairs), *map(written, events), status(code, message), trace_state(state)]
         order.shuffle(parts)
-        first, told = decoded(plain(PLAIN), span(trace_id, span_id, parent_id, start_ns, end_ns, parts))
+        whole = span(fixed, trace_id, span_id, parent_id, start_ns, end_ns, b"".join(parts))
+        first, told = decoded(plain(), whole)
         assert first.name == "name"
         assert (told.trace_id, told.span_id, told.parent_span_id) == (trace_id, span_id, parent_id)
         assert (told.name, told.trace_state) == (legible(name), legible(state))
@@ -229,8 +265,8 @@ class TestRequests:
     def test_resource_scope_and_schema_stand_around_the_spans(
         self, told: dict[str, Value], scope: str, version: str, schema: str, number: int
     ) -> None:
-        spans = [plain(PLAIN)] * number
-        whole = ExportTraceServiceRequest.FromString(request(resource(told, scope, version, schema), spans))
+        spans = [plain()] * number
+        whole = ExportTraceServiceRequest.FromString(request(resource(told, scope, version, schema), b"".join(spans)))
         (resource_spans,) = whole.resource_spans
         (scope_spans,) = resource_spans.scope_spans
         assert [pair.key for pair in resource_spans.resource.attributes] == [legible(key) for key in told]
@@ -241,15 +277,10 @@ class TestRequests:
     def test_nothing_is_there_that_the_classes_do_not_know_and_nothing_twice(self) -> None:
         """What they write of what they have read is the same but for its order."""
         pairs: list[tuple[str, Value]] = [("a", "text"), ("b", 7), ("c", 0.5), ("d", True), ("e", ["x"])]
-        parts = (
-            PLAIN,
-            attributes(pairs),
-            written(Event(9, "event", pairs)),
-            status(ERROR, "broken"),
-            trace_state("a=b"),
-        )
+        rest = attributes(pairs) + written(Event(9, "event", pairs)) + status(ERROR, "broken") + trace_state("a=b")
         ours = request(
-            resource({"service.name": "x"}, "scope", "1", "schema"), [span(b"t" * 16, b"s" * 8, b"p" * 8, 1, 2, parts)]
+            resource({"service.name": "x"}, "scope", "1", "schema"),
+            span(PLAIN, b"t" * 16, b"s" * 8, b"p" * 8, 1, 2, rest),
         )
         theirs = ExportTraceServiceRequest.FromString(ours).SerializeToString(deterministic=True)
         assert sorted(theirs) == sorted(ours)

@@ -28,7 +28,7 @@ def one_span(told: Record) -> list[bytes]:
     name = told.exchange.request.path[1:]
     if name == "unreadable":
         raise ZeroDivisionError("a defect")
-    return [otlp.span(b"t" * 16, b"s" * 8, b"", 1, 2, (otlp.said(name, otlp.SERVER),))]
+    return [otlp.span(otlp.said(name, otlp.SERVER), b"t" * 16, b"s" * 8, b"", 1, 2, b"")]
 
 
 class Way:
@@ -143,32 +143,11 @@ async def test_batches_that_wait_for_a_slow_collector_are_sent_together(monkeypa
         await until(way.busy.is_set)
         for number in range(20):
             shipper.put(record(f"c{number}"))
-        await until(lambda: not shipper._ended)
         way.open.set()
         await until(lambda: len(way.names) == 22)
     assert [len(batch) for batch in way.batches] == [2, 8, 8, 4]
     assert way.names == ["first", "second", *(f"c{number}" for number in range(20))]
     assert numbers(shipper)["tracing_waiting_calls"] == 0
-
-
-async def test_the_event_loop_is_not_held_for_long() -> None:
-    """Calls are written a few at a time, and others get their turn in between."""
-    way, turns = Way(), 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async with shipped(way, delay_seconds=0.001) as shipper:
-        turning = asyncio.create_task(others())
-        for number in range(800):
-            shipper.put(record(f"c{number}"))
-        turns = 0
-        await until(lambda: len(way.names) == 800)
-        turning.cancel()
-        assert turns >= 800 / shipping._SLICE
 
 
 class TestACollectorThatHangs:
@@ -200,7 +179,7 @@ class TestACollectorThatHangs:
                 shipper.put(record())
             gc.collect()
             assert sum(isinstance(each, Record) for each in gc.get_objects()) < 100
-            assert sum(len(batch.spans) for batch in list_of(shipper)) <= 50
+            assert sum(batch.spans for batch in list_of(shipper)) <= 50
 
     async def test_does_not_hold_up_the_end_for_longer_than_that_may_take(self, said: Callable[[], list[str]]) -> None:
         way = Way()
