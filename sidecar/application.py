@@ -13,22 +13,22 @@ from typing import Any
 from aiohttp import web
 
 from sidecar import __version__
-from sidecar.addresses import Address
 from sidecar.admin import admin_application, probes_application
 from sidecar.configuration import Configuration, rendered
 from sidecar.errors import ConfigurationError
 from sidecar.intercept.authority import Authority
-from sidecar.intercept.flow import BASE_URL, Flow
+from sidecar.intercept.flow import TRANSPARENT
 from sidecar.intercept.listener import Listener
 from sidecar.journal import Journal
-from sidecar.listening import CannotListen, listening, shown
+from sidecar.listening import CannotListen, listening, shown, sockets
 from sidecar.metrics import Metrics
 from sidecar.provider import Provider
 from sidecar.reloading import Watched, needs_restart
 from sidecar.service import Service
 from sidecar.settings import Settings
 from sidecar.trust import Trust, signed_names
-from sidecar.upstream.dial import Resolver, SystemResolver
+from sidecar.upstream.dial import SystemResolver
+from sidecar.upstream.dns import DnsResolver
 from sidecar.watchdog import Watchdog
 
 __all__ = ["Application", "CannotListen", "run"]
@@ -65,7 +65,7 @@ class Application:
         self._stopping = False
         self._trust = Trust()
         self.journal = Journal()
-        self.resolver: Resolver = SystemResolver()
+        self.resolver = SystemResolver()
         self.metrics = Metrics()
         self.watchdog = Watchdog()
 
@@ -153,7 +153,8 @@ class Application:
         configuration = self._load()
         settings = configuration.settings
         self.journal = Journal(settings.journal.calls)
-        self.resolver = SystemResolver(settings.upstream.dns_ttl)
+        made = DnsResolver if settings.upstream.resolver == "dns" else SystemResolver
+        self.resolver = made(settings.upstream.dns_ttl)
         service = self._made(configuration)
         if settings.tls.intercept:
             await asyncio.to_thread(self._trust.open, settings.tls, signed_names(service.routes))
@@ -185,16 +186,13 @@ class Application:
         )
 
     def _listen(self, settings: Settings) -> None:
-        main = settings.listen.address
-        wanted: list[tuple[str, Address, Flow]] = [("proxy", main, BASE_URL)]
-        for name, provider in settings.providers.items():
-            if provider.enabled and provider.port is not None:
-                host = f"[{main.host}]" if ":" in main.host else main.host
-                wanted.append((name, Address(f"{host}:{provider.port}"), Flow(door="port", provider=name)))
-        for name, address, flow in wanted:
-            sock = listening(address, name)
+        ours = set()
+        for name, sock, flow in sockets(settings):
             self._listeners.append(Listener(self, sock, flow))
             self._addresses[name] = shown(sock)
+            if flow is TRANSPARENT:
+                ours.add(sock.getsockname()[:2])
+        self.resolver.ours = frozenset(ours)
 
     async def _serve_aside(self, settings: Settings) -> None:
         for name, address, application in (
@@ -230,6 +228,7 @@ class Application:
         if service is not None:
             await service.stop()
             self.journal.close()
+        await self.resolver.aclose()
         for runner in self._runners:
             await runner.cleanup()
         self.watchdog.close()

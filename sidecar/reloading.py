@@ -37,6 +37,8 @@ def needs_restart(before: Settings, after: Settings) -> Iterable[str]:
     for name in ("listen", "admin", "probes", "tls", "log", "journal"):
         if getattr(before, name) != getattr(after, name):
             yield name
+    if before.upstream.resolver != after.upstream.resolver or before.upstream.dns_ttl != after.upstream.dns_ttl:
+        yield "how names are looked up"
     ports = [
         {name: provider.port for name, provider in settings.providers.items() if provider.enabled and provider.port}
         for settings in (before, after)

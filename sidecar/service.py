@@ -218,6 +218,7 @@ class Service:
 
             return ReferenceUpstream(
                 provider,
+                resolver=self._resolver,
                 context=context,
                 idle_seconds=settings.upstream.idle_timeout,
                 max_connections=settings.upstream.max_connections,

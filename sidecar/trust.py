@@ -26,12 +26,13 @@ class Trust:
 
     def __init__(self) -> None:
         self.authority: Authority | None = None
+        self._published: Path | None = None
         self._warned: dict[str, float] = {}
 
     @property
     def bundle(self) -> str | None:
         """What clients must trust: a file."""
-        return str(self.authority.directory / BUNDLE_FILE) if self.authority else None
+        return None if self.authority is None else str((self._published or self.authority.directory) / BUNDLE_FILE)
 
     def open(self, tls: Tls, names: Sequence[str]) -> None:
         """Open the CA for *names*. Without a directory that was asked for it is not worth failing for: base URLs need
@@ -44,9 +45,11 @@ class Trust:
             return
         directory = Path(tls.directory_in(os.environ))
         try:
-            self.authority = open_authority(directory, names, [Path(file) for file in tls.extra_ca_files])
+            self._published = None if tls.trust_directory is None else Path(tls.trust_directory).expanduser()
+            extra = [Path(file).expanduser() for file in tls.extra_ca_files]
+            self.authority = open_authority(directory, names, extra, self._published)
         except ConfigurationError as error:
-            if tls.directory is not None:
+            if tls.directory is not None or tls.trust_directory is not None:
                 raise
             logger.warning("TLS is not ended for any provider: %s. Calls by base URL work all the same", error)
 

@@ -32,6 +32,7 @@ PARTS: Final = {
     "telling": "journal logs metrics",
     "upstream": "upstream",
     "doors": "intercept routing",
+    "injector": "inject",
     "process": "admin application listening reloading service trust",
     "testing": "testing",
     "cli": "__main__ cli",
@@ -46,23 +47,26 @@ MAY_IMPORT: Final = {
     "upstream": "nouns layers",
     "doors": "nouns layers upstream",
     "process": "nouns dialects layers settings telling upstream doors",
+    "injector": "nouns dialects layers settings process",
     "testing": "nouns dialects layers settings telling doors",
-    "cli": "nouns dialects layers settings telling upstream doors process",
+    "cli": "nouns dialects layers settings telling upstream doors process injector",
     # emulated providers know nothing of the sidecar; the demonstration shows calls as `sidecar tail` does
     "lab": "nouns telling cli",
 }
 #: Libraries, and the only modules that may import them. What is not here may be imported anywhere.
 ONLY_IN: Final = {
     "aiocache": "sidecar_cache",
+    "aiodns": "sidecar.upstream.dns",
     "aiohttp": "sidecar.admin sidecar.application sidecar.intercept.reference sidecar.upstream.reference sidecar.lab",
     "click": "sidecar.cli sidecar.lab",
     "cryptography": "sidecar.intercept.authority sidecar.cli.doctor sidecar.lab",
     "grpc": "sidecar_tracing.exporter sidecar.lab",
     "httptools": "sidecar.intercept sidecar.upstream",
     "opentelemetry": "sidecar_tracing sidecar.lab",
+    "pycares": "sidecar.upstream.dns",
     "pluggy": "sidecar.hookspecs sidecar.host",
     "uvloop": "sidecar.cli.run sidecar.lab",
-    "yaml": "sidecar.configuration sidecar.cli",
+    "yaml": "sidecar.configuration sidecar.cli sidecar.inject.documents",
 }
 #: What does I/O, and has no place among nouns and dialects.
 INPUT_AND_OUTPUT: Final = {
@@ -209,7 +213,7 @@ def test_plugins_use_only_what_other_peoples_plugins_may_use() -> None:
 
 #: What no sidecar that serves by the default configuration has in memory.
 NEVER_SERVING: Final = (
-    "grpc opentelemetry.exporter.otlp.proto.grpc sidecar.lab sidecar.testing tests pytest pip "
+    "grpc opentelemetry.exporter.otlp.proto.grpc sidecar.inject sidecar.lab sidecar.testing tests pytest pip "
     "setuptools numpy av soundfile faster_whisper ctranslate2 onnxruntime piper openai anthropic deepgram elevenlabs "
     "google.cloud google.genai groq mistralai cartesia assemblyai langchain_openai websockets redis"
 )

@@ -41,6 +41,13 @@ def _addresses(settings: Settings) -> Iterator[Objection]:
             hint="what is asked there may show prompts and answers; use kubectl port-forward from outside",
         )
     listen = settings.listen
+    for index, address in enumerate(listen.transparent):
+        if not address.loopback:
+            yield Objection(
+                path=("listen", "transparent", index),
+                message="{value} can be reached by others; expected a loopback address",
+                hint="what is redirected arrives at 127.0.0.1 and [::1]",
+            )
     if listen.address.loopback:
         return
     if not listen.allow_remote:
@@ -59,10 +66,12 @@ def _addresses(settings: Settings) -> Iterator[Objection]:
 
 def _ports(settings: Settings) -> Iterator[Objection]:
     taken: dict[int, str] = {}
-    claims: list[tuple[tuple[str, ...], int]] = [
+    claims: list[tuple[tuple[str | int, ...], int]] = [
         (("listen", "address"), settings.listen.address.port),
         (("admin", "address"), settings.admin.address.port),
     ]
+    transparent = {address.port: index for index, address in reversed(list(enumerate(settings.listen.transparent)))}
+    claims += [(("listen", "transparent", index), port) for port, index in sorted(transparent.items())]
     if settings.probes.address is not None:
         claims.append((("probes", "address"), settings.probes.address.port))
     providers = settings.providers.items()
@@ -70,7 +79,7 @@ def _ports(settings: Settings) -> Iterator[Objection]:
     for path, port in claims:
         if port and port in taken:
             yield Objection(path=path, message=f"has the port of {taken[port]}; expected one of its own")
-        taken.setdefault(port, ".".join(path))
+        taken.setdefault(port, ".".join(map(str, path)))
 
 
 def _provider(

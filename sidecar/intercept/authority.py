@@ -12,8 +12,10 @@ intermediate with its key, readable by nobody else).
 import contextlib
 import datetime as dt
 import os
+import re
 import ssl
 import tempfile
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
@@ -22,6 +24,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sidecar.errors import ConfigurationError
@@ -30,8 +33,11 @@ _SKEW = dt.timedelta(days=1)
 _LIFETIME = dt.timedelta(days=397)
 _LEAF_LIFETIME = dt.timedelta(days=30)
 _CONTEXTS = 256
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 ROOT_FILE, BUNDLE_FILE, ISSUER_FILE = "ca.crt", "bundle.crt", "issuer.pem"
+TRUST_FILE = "trust.p12"
+"""The bundle for Java: PKCS #12 without a password, which no option needs to name."""
 
 
 class Authority:
@@ -90,14 +96,19 @@ class Authority:
         return context
 
 
-def open_authority(directory: Path, permitted: Iterable[str], extra_roots: Sequence[Path] = ()) -> Authority:
+def open_authority(
+    directory: Path, permitted: Iterable[str], extra_roots: Sequence[Path] = (), published: Path | None = None
+) -> Authority:
     """The authority kept in *directory*, or a new one if there is none, it is old, or it may not sign for *permitted*.
 
     A client that trusts an earlier root keeps trusting only that one; hence an existing authority is kept as long as it
     is good. ``bundle.crt`` is written anew each time.
 
+    Args:
+        published: where clients find what they must trust, and `TRUST_FILE` besides; None for nowhere but *directory*.
+
     Raises:
-        ConfigurationError: the directory cannot be used.
+        ConfigurationError: a directory cannot be used.
     """
     names = sorted({name.lower() for name in permitted})
     try:
@@ -107,12 +118,23 @@ def open_authority(directory: Path, permitted: Iterable[str], extra_roots: Seque
             authority = _created(directory, names)
         root = (directory / ROOT_FILE).read_bytes()
         roots = [_system_roots(), *(path.read_bytes() for path in extra_roots), root]
-        _write(directory / BUNDLE_FILE, b"\n".join(part.strip() for part in roots if part) + b"\n", 0o644)
+        bundle = b"\n".join(part.strip() for part in roots if part) + b"\n"
+        _write(directory / BUNDLE_FILE, bundle, 0o644)
     except OSError as error:
-        raise ConfigurationError(
-            f"tls.directory {directory}: {error.strerror or error}; name a directory that this user may write to"
-        ) from error
+        raise _unusable("tls.directory", directory, error) from error
+    if published is not None:
+        try:
+            published.mkdir(mode=0o755, parents=True, exist_ok=True)
+            for name, data in ((ROOT_FILE, root), (BUNDLE_FILE, bundle), (TRUST_FILE, _java_store(bundle))):
+                _write(published / name, data, 0o644)
+        except OSError as error:
+            raise _unusable("tls.trust_directory", published, error) from error
     return authority
+
+
+def _unusable(setting: str, directory: Path, error: OSError) -> ConfigurationError:
+    reason = error.strerror or error
+    return ConfigurationError(f"{setting} {directory}: {reason}; name a directory that this user may write to")
 
 
 def _kept(directory: Path, names: Sequence[str]) -> Authority | None:
@@ -232,6 +254,15 @@ def _system_roots() -> bytes:
         with contextlib.suppress(OSError):
             return Path(path).read_bytes()
     return b""
+
+
+def _java_store(bundle: bytes) -> bytes:
+    entries = []
+    for pem in _CERTIFICATE.findall(bundle):
+        with warnings.catch_warnings(), contextlib.suppress(ValueError):  # some roots keep to older rules
+            warnings.simplefilter("ignore")
+            entries.append(pkcs12.PKCS12Certificate(x509.load_pem_x509_certificate(pem), None))
+    return pkcs12.serialize_java_truststore(entries, serialization.NoEncryption())
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

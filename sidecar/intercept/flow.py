@@ -12,9 +12,13 @@ class Flow(Struct, frozen=True, kw_only=True):
     """The provider that a port stands for."""
     host: str | None = None
     """The host that was asked for by CONNECT or SNI."""
+    address: str | None = None
+    """The IP address that was dialled, of a connection that was redirected to us."""
     port: int = 443
     tls: bool = False
     """Whether the agent's TLS ends here."""
 
 
 BASE_URL = Flow(door="base_url")
+TRANSPARENT = Flow(door="transparent")
+"""Where connections arrive that were meant for others, by the hosts file or by redirection."""

@@ -6,7 +6,8 @@ first bytes                       what becomes of the connection
 HTTP                              served: base URL by path prefix, a provider's own port, or a request for a whole URL
 CONNECT to a provider, then TLS   TLS ends here with a leaf for the name; spliced if the client insists on h2
 CONNECT to anybody else           spliced byte for byte
-TLS without CONNECT               the same by its SNI (transparent doors); without a known name there is nowhere to go
+TLS without CONNECT               the same by its SNI; without a name there is nowhere to go but where it was dialled
+anything else, redirected to us   spliced to where it was dialled
 half a ClientHello, or none       reset: splicing what we cannot read would be a way round
 ================================  ====================================================================================
 """
@@ -31,6 +32,7 @@ from sidecar.intercept.forward import NotConnect, read_connect
 from sidecar.intercept.hello import Hello, Incomplete, Malformed, read_hello
 from sidecar.intercept.incoming import AgentSide, Incoming
 from sidecar.intercept.lean import AgentConnection, Keeper
+from sidecar.intercept.original import original_destination
 from sidecar.intercept.outgoing import refusal
 from sidecar.intercept.peek import peek
 from sidecar.intercept.reference import ReferenceConnection
@@ -104,6 +106,9 @@ class Greeting:
             CallError: it may not go where it wants.
             OSError: it broke off.
         """
+        if flow.door == "transparent":
+            address, port = original_destination(sock) or (None, sock.getsockname()[1])
+            flow = Flow(door="transparent", address=address, port=port)
         first = await peek(sock, 1, _SILENCE_SECONDS)
         if not first:
             return False
@@ -117,6 +122,12 @@ class Greeting:
             opening = first if len(first) >= len(_CONNECT) else await peek(sock, len(_CONNECT), _HELLO_SECONDS)
             if opening.startswith(_CONNECT):
                 return await self._connect(sock)
+        if flow.door == "transparent":
+            if flow.address is not None:
+                return await self._splice(sock, flow.address, flow.port, door=flow.door)
+            logger.info("reset a connection that is not TLS: nothing says where it was to go")
+            reset_socket(sock)
+            return False
         if flow.host is not None and not self._application.service.routes.knows(flow.host):
             return await self._splice(sock, flow.host, flow.port)
         await self._http(sock, flow, None)
@@ -168,18 +179,21 @@ class Greeting:
     async def _tls(self, sock: socket.socket, hello: Hello, flow: Flow) -> bool:
         application = self._application
         name, port = hello.name or flow.host, flow.port
+        routes, authority = application.service.routes, application.authority
+        known = name is not None and routes.knows(name)
+        door = flow.door if flow.host is not None else "transparent"
+        if name is not None and known and authority is not None and authority.covers(name) and hello.speaks_http1:
+            await self._http(sock, Flow(door=door, host=name, port=port, tls=True), authority.context(name))
+            return True
+        if flow.address is not None and not known:
+            return await self._splice(sock, flow.address, port, door=door)
         if name is None:
             logger.info("reset a TLS connection that names no server; without CONNECT there is nowhere to take it")
             reset_socket(sock)
             return False
-        routes, authority = application.service.routes, application.authority
-        if routes.knows(name) and authority is not None and authority.covers(name) and hello.speaks_http1:
-            door = flow.door if flow.host is not None else "transparent"
-            await self._http(sock, Flow(door=door, host=name, port=port, tls=True), authority.context(name))
-            return True
         if flow.host is None:
             routes.permit_connect(name, port)
-        return await self._splice(sock, flow.host or name, port)
+        return await self._splice(sock, flow.host or name, port, door=door)
 
     # -- CONNECT -----------------------------------------------------------------------------------------------------
 
@@ -212,10 +226,12 @@ class Greeting:
 
     # -- splicing ----------------------------------------------------------------------------------------------------
 
-    async def _splice(self, sock: socket.socket, host: str, port: int, *, greet: bool = False) -> bool:
+    async def _splice(
+        self, sock: socket.socket, host: str, port: int, *, door: str = "connect", greet: bool = False
+    ) -> bool:
         """Join *sock* to the host that it wants, until both have closed. *greet*: answer its CONNECT first."""
         service = self._application.service
-        exchange = _spliced(host, port)
+        exchange = _spliced(host, port, door)
         service.opened(exchange)
         task = asyncio.current_task()
         assert task is not None
@@ -259,7 +275,7 @@ class Greeting:
         return False
 
 
-def _spliced(host: str, port: int) -> Exchange:
+def _spliced(host: str, port: int, door: str) -> Exchange:
     """A spliced connection as an exchange: what can be told of it is told like of any call."""
     provider = Provider(name=OTHER, origin=Origin("https" if port == 443 else "http", host, port))
     return Exchange(
@@ -268,7 +284,7 @@ def _spliced(host: str, port: int) -> Exchange:
         provider=provider,
         candidates=(provider,),
         notes=Notes(time.monotonic()),
-        door="connect",
+        door=door,
         received_ns=time.time_ns(),
     )
 

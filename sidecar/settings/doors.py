@@ -28,6 +28,13 @@ class Listen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     address: Annotated[
         Address, Meta(description="The base URLs (http://<address>/<provider>/…) and the forward proxy.")
     ] = Address("127.0.0.1:15080")
+    transparent: Annotated[
+        tuple[Address, ...],
+        Meta(
+            description="Where connections arrive that the agent opened to others: 127.0.0.1:443 for names that its "
+            "hosts file leads there, 127.0.0.1:15001 for what the kernel redirects. Loopback only."
+        ),
+    ] = ()
     allow_remote: Annotated[
         bool,
         Meta(
@@ -90,6 +97,13 @@ class Tls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             description="Where the CA's key and certificates are kept; memory-backed in a pod. null: "
             "$XDG_STATE_HOME/agent-sidecar/tls, or ~/.local/state/agent-sidecar/tls."
+        ),
+    ] = None
+    trust_directory: Annotated[
+        FilePath | None,
+        Meta(
+            description="Where what the agent must trust is put as well, for it to read: ca.crt, bundle.crt and, for "
+            "Java, trust.p12. No key is among them. null: nowhere but in directory."
         ),
     ] = None
     extra_ca_files: Annotated[

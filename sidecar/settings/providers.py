@@ -116,6 +116,13 @@ class Upstream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=1, le=65536, description="Connections per provider; further calls wait for one.")
     ] = 1024
     idle_timeout: Annotated[Duration, Meta(description="How long an unused connection is kept.")] = Duration("2m")
+    resolver: Annotated[
+        Literal["system", "dns"],
+        Meta(
+            description="Who looks names up. system: whatever this machine does. dns: name servers alone and no hosts "
+            "file, needed where that leads the agent's calls to us."
+        ),
+    ] = "system"
     dns_ttl: Annotated[
         Duration, Meta(description="How long a looked-up address is used before it is looked up again.")
     ] = Duration("30s")

@@ -30,6 +30,8 @@ class SystemResolver:
     """The system's own resolver, asked at most once per *ttl_seconds* and name."""
 
     def __init__(self, ttl_seconds: float = 30.0) -> None:
+        self.ours: frozenset[tuple[str, int]] = frozenset()
+        """Addresses and ports at which we listen for others: calls that were led to them would go round for ever."""
         self._ttl_seconds = ttl_seconds
         self._known: dict[tuple[str, int], tuple[float, Sequence[AddressInfo]]] = {}
 
@@ -37,11 +39,19 @@ class SystemResolver:
         known = self._known.get((host, port))
         if known is not None and time.monotonic() < known[0]:
             return known[1]
-        found: Sequence[AddressInfo] = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await self._asked(host, port)
+        if self.ours and not (found := [each for each in found if each[4][:2] not in self.ours]):
+            raise OSError("it is an entry of the hosts file that leads to us; set upstream.resolver: dns")
         if len(self._known) > 256:  # names come from CONNECT requests too
             self._known.clear()
         self._known[host, port] = (time.monotonic() + self._ttl_seconds, found)
         return found
+
+    async def _asked(self, host: str, port: int) -> Sequence[AddressInfo]:
+        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+    async def aclose(self) -> None:
+        """Let go of what asking has opened."""
 
 
 class _ResumingContext(ssl.SSLContext):

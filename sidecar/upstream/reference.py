@@ -1,10 +1,12 @@
 """The same upstream on aiohttp's ClientSession: the reference that the lean one is held to."""
 
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -14,6 +16,7 @@ from sidecar.exchange import Attempt, Response
 from sidecar.headers import Headers
 from sidecar.notes import AttemptRecord
 from sidecar.provider import Provider, Timeouts
+from sidecar.upstream.dial import Resolver
 from sidecar.upstream.head import request_head
 
 #: aiohttp adds these where they are absent; what the agent did not send does not go out.
@@ -52,6 +55,25 @@ class _AnswerBody(Stream):
         self._answer.close()
 
 
+class _Names(AbstractResolver):
+    """Our resolver as aiohttp asks one."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=at[0], port=at[1], family=of, proto=proto, flags=socket.AI_NUMERICHOST)
+            for of, _, proto, _, at in await self._resolver.resolve(host, port)
+            if family in (socket.AF_UNSPEC, of)
+        ]
+
+    async def close(self) -> None:
+        """It is the application's."""
+
+
 class ReferenceUpstream:
     """See `sidecar.upstream.lean.LeanUpstream`; WebSockets are not its business."""
 
@@ -59,12 +81,14 @@ class ReferenceUpstream:
         self,
         provider: Provider,
         *,
+        resolver: Resolver,
         context: Callable[[], ssl.SSLContext] | None,
         idle_seconds: float = 120.0,
         max_connections: int = 100,
         max_head_bytes: int = 65536,
     ) -> None:
         self._provider = provider
+        self._resolver = resolver
         self._context = context
         self._session: aiohttp.ClientSession | None = None
         self._idle_seconds = idle_seconds
@@ -75,6 +99,8 @@ class ReferenceUpstream:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
+                    resolver=_Names(self._resolver),
+                    use_dns_cache=False,
                     limit=self._max_connections,
                     keepalive_timeout=self._idle_seconds,
                     ssl=True if self._context is None else self._context(),

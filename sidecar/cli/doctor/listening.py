@@ -14,6 +14,7 @@ from sidecar.cli.asking import Asking
 from sidecar.cli.doctor.checked import Checked, Section
 from sidecar.cli.quantities import seconds
 from sidecar.errors import AdminUnreachable
+from sidecar.listening import setting_of
 from sidecar.settings import Settings
 
 _ADDRESSES, _RUNNING = Section("addresses"), Section("running sidecar")
@@ -38,6 +39,8 @@ def wanted_addresses(settings: Settings) -> Iterator[tuple[str, Address]]:
     yield "admin", settings.admin.address
     if settings.probes.address is not None:
         yield "probes", settings.probes.address
+    for number, address in enumerate(settings.listen.transparent, 1):
+        yield f"transparent {number}", address
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     for name, provider in settings.providers.items():
         if provider.enabled and provider.port is not None:
@@ -64,13 +67,10 @@ def address(name: str, wanted: Address, ours: str, obstacle: OSError | None) -> 
         return _ADDRESSES.passed(f"{name}: {wanted} is free")
     if ours and ours.rpartition(":")[2] == str(wanted.port):
         return _ADDRESSES.passed(f"{name}: {wanted} is taken by the sidecar that runs already")
-    key = {"proxy": "listen.address", "admin": "admin.address", "probes": "probes.address"}.get(
-        name, f"providers.{name}.port"
-    )
     reason = (obstacle.strerror or str(obstacle)).lower()
     return _ADDRESSES.failed(
         f"{name}: nobody can listen on {wanted}: {reason}",
-        f"choose another with {key}; ss -ltnp 'sport = :{wanted.port}' says who has it",
+        f"choose another with {setting_of(name)}; ss -ltnp 'sport = :{wanted.port}' says who has it",
     )
 
 

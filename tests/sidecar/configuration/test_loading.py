@@ -54,6 +54,7 @@ def test_flags_hold_before_the_environment_before_the_file_before_the_defaults(w
         if path != "timeouts"
     } == {
         "client": "default",
+        "resolver": "default",
         "max_connections": "--set",
         "idle_timeout": "sidecar.yaml:1:59",
         "dns_ttl": "SIDECAR__UPSTREAM__DNS_TTL",

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from sidecar.upstream.dial import AddressInfo
+from sidecar.upstream.dial import AddressInfo, SystemResolver
 from tests.running import Running, running
 from tests.wire import Line, Peer, Script, peer
 
@@ -264,10 +264,11 @@ async def stage(
             assert sidecar.application.metrics.in_flight == 0, "a call was left under way"
 
 
-class Names:
+class Names(SystemResolver):
     """A resolver for tests: what it does not know does not exist. ``known``: name to addresses, each with its port."""
 
     def __init__(self) -> None:
+        super().__init__(ttl_seconds=0.0)
         self.known: dict[str, list[tuple[str, int | None]]] = {}
         self.asked: list[str] = []
 
@@ -277,7 +278,7 @@ class Names:
     def add(self, name: str, *addresses: str, port: int | None = None) -> None:
         self.known[name] = [(address, port) for address in addresses]
 
-    async def resolve(self, host: str, port: int) -> list[AddressInfo]:
+    async def _asked(self, host: str, port: int) -> list[AddressInfo]:
         self.asked.append(host)
         if host not in self.known:
             if not host.replace(".", "").isdecimal():

@@ -30,7 +30,7 @@ def lean(to: Provider, **options: object) -> LeanUpstream:
 
 
 def reference(to: Provider, **options: object) -> ReferenceUpstream:
-    return ReferenceUpstream(to, context=None, **options)  # type: ignore[arg-type]
+    return ReferenceUpstream(to, resolver=SystemResolver(), context=None, **options)  # type: ignore[arg-type]
 
 
 @contextlib.asynccontextmanager
