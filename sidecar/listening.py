@@ -78,6 +78,7 @@ def setting_of(name: str) -> str:
     if name.startswith("transparent "):
         return "listen.transparent"
     known = {"proxy": "listen.address", "admin": "admin.address", "probes": "probes.address"}
+    known |= {"webhook": "--address", "webhook probes": "--probes"}
     return known.get(name, f"providers.{name}.port")
 
 

@@ -34,6 +34,7 @@ PARTS: Final = {
     "doors": "intercept routing",
     "injector": "inject",
     "process": "admin application listening reloading service trust",
+    "webhook": "webhook",
     "testing": "testing",
     "cli": "__main__ cli",
     "lab": "lab",
@@ -48,8 +49,9 @@ MAY_IMPORT: Final = {
     "doors": "nouns layers upstream",
     "process": "nouns dialects layers settings telling upstream doors",
     "injector": "nouns dialects layers settings process",
+    "webhook": "nouns process injector",
     "testing": "nouns dialects layers settings telling doors",
-    "cli": "nouns dialects layers settings telling upstream doors process injector",
+    "cli": "nouns dialects layers settings telling upstream doors process injector webhook",
     # emulated providers know nothing of the sidecar; the demonstration shows calls as `sidecar tail` does
     "lab": "nouns telling cli",
 }
@@ -57,7 +59,8 @@ MAY_IMPORT: Final = {
 ONLY_IN: Final = {
     "aiocache": "sidecar_cache",
     "aiodns": "sidecar.upstream.dns",
-    "aiohttp": "sidecar.admin sidecar.application sidecar.intercept.reference sidecar.upstream.reference sidecar.lab",
+    "aiohttp": "sidecar.admin sidecar.application sidecar.intercept.reference sidecar.upstream.reference sidecar.webhook "
+    "sidecar.lab",
     "click": "sidecar.cli sidecar.lab",
     "cryptography": "sidecar.intercept.authority sidecar.cli.doctor sidecar.lab",
     "grpc": "sidecar_tracing.exporter sidecar.lab",
@@ -65,7 +68,7 @@ ONLY_IN: Final = {
     "opentelemetry": "sidecar_tracing sidecar.lab",
     "pycares": "sidecar.upstream.dns",
     "pluggy": "sidecar.hookspecs sidecar.host",
-    "uvloop": "sidecar.cli.run sidecar.lab",
+    "uvloop": "sidecar.cli.run sidecar.cli.webhook sidecar.lab",
     "yaml": "sidecar.configuration sidecar.cli sidecar.inject.documents",
 }
 #: What does I/O, and has no place among nouns and dialects.

@@ -48,6 +48,7 @@ NOT_RUN: Final = {
     "bash": "it is CI itself",
     "make": "tests/scenarios/test_demo.py runs the demonstration, CI the others; that there is such a target is tested",
     "eval": "it is for an interactive shell",
+    "kubectl": "there is no cluster; tests/deploy renders what is applied",
     "_SIDECAR_COMPLETE=fish_source": "it is for an interactive shell",
     "OPENAI_BASE_URL=http://127.0.0.1:15080/openai/v1": "agent.py is the reader's",
 }

@@ -11,6 +11,7 @@ run         with banner; check, stacks, extensions (`sidecar plugins`), show (`s
 tail        with selection (which calls) and line (how one is written)
 explain     with waterfall and hints
 doctor      a list of checks
+inject      with uninject: sidecars in Kubernetes manifests
 status, version
 
 keys        the settings that a Struct describes

@@ -33,6 +33,9 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "tail": Entry("sidecar.cli.tail", "Follow the calls of a running sidecar."),
     "explain": Entry("sidecar.cli.explain", "Show all that is known of one call."),
     "doctor": Entry("sidecar.cli.doctor.command", "Find out what is wrong with this set-up, and how to mend it."),
+    "inject": Entry("sidecar.cli.inject", "Put a sidecar into the pods of Kubernetes manifests."),
+    "uninject": Entry("sidecar.cli.inject", "Take it out of them."),
+    "webhook": Entry("sidecar.cli.webhook", "Put it into every pod that Kubernetes asks about."),
     "version": Entry("sidecar.cli.version", "Print the versions."),
 }
 

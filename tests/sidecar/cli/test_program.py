@@ -69,7 +69,7 @@ def test_every_command_is_where_the_table_says(name: str) -> None:
 def test_help_lists_every_command_and_exit_code(invoke: Invoke) -> None:
     told = invoke("--help").stdout
     for name, entry in COMMANDS.items():
-        assert f"{name:<8} {entry.help}" in told
+        assert f"{name:<9} {entry.help}" in told
     for code, meaning in MEANINGS.items():
         assert f"{code:d}  {meaning}" in told
 
