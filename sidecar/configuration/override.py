@@ -57,7 +57,9 @@ def from_options(options: Sequence[str], report: Report) -> list[Override]:
 
 
 def applied(root: Node | None, overrides: Sequence[Override], report: Report) -> Node | None:
-    """*root* with each of *overrides* put over it."""
+    """*root* with each of *overrides* put over it; as it is if it is no mapping, which whoever reads it will say."""
+    if root is not None and root.value is not None and not isinstance(root.value, dict):
+        return root
     for override in overrides:
         root = _placed(root, override, report)
     return root

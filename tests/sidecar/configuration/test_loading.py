@@ -230,3 +230,8 @@ def test_loading_again_gives_the_same(write: Write) -> None:
     assert once.settings != other.settings
     assert once.digest == again.digest == other.digest
     assert once.digest != load().digest
+
+
+def test_what_is_no_mapping_stays_wrong_whatever_is_put_over_it(write: Write) -> None:
+    with pytest.raises(InvalidConfiguration, match="the configuration is a list"):
+        load(write("- listen\n"), {"SIDECAR__LOG__LEVEL": "debug"}, ["log.format=json"])
