@@ -59,8 +59,8 @@ MAY_IMPORT: Final = {
 ONLY_IN: Final = {
     "aiocache": "sidecar_cache",
     "aiodns": "sidecar.upstream.dns",
-    "aiohttp": "sidecar.admin sidecar.application sidecar.intercept.reference sidecar.upstream.reference sidecar.webhook "
-    "sidecar.lab",
+    "aiohttp": "sidecar.admin sidecar.application sidecar.intercept.reference sidecar.upstream.reference "
+    "sidecar.webhook sidecar.lab",
     "click": "sidecar.cli sidecar.lab",
     "cryptography": "sidecar.intercept.authority sidecar.cli.doctor sidecar.lab",
     "grpc": "sidecar_tracing.exporter sidecar.lab",
