@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 import time
@@ -100,6 +101,9 @@ class Application:
     def authority(self) -> Authority | None:
         return self._trust.authority
 
+    def captured(self, mode: str) -> None:
+        self.metrics.count("captured", mode=mode)
+
     def distrusted(self, name: str, reason: str) -> None:
         self.metrics.count("distrusted", name=name)
         self._trust.distrusted(name, reason)
@@ -124,6 +128,7 @@ class Application:
         service = self.service
         return {
             "version": __version__,
+            "uid": os.getuid(),
             "uptime_seconds": round(time.monotonic() - self._started, 3),
             "configuration": {"file": str(self._file) if self._file else None, "digest": service.configuration.digest},
             "addresses": self._addresses,
@@ -140,6 +145,8 @@ class Application:
             ],
             "stacks": service.stacks(),
             "in_flight": self.metrics.in_flight,
+            "captured": self.metrics.counted("captured"),
+            "distrusted": self.metrics.counted("distrusted"),
         }
 
     # -- life --------------------------------------------------------------------------------------------------------

@@ -101,6 +101,10 @@ class Metrics:
         key = (name, tuple(sorted(labels.items())))
         self._counters[key] = self._counters.get(key, 0) + 1
 
+    def counted(self, name: str) -> dict[str, int]:
+        """What has been counted under *name*, by the value of its one label."""
+        return {labels[0][1]: number for (each, labels), number in self._counters.items() if each == name}
+
     def render(self, samples: Iterable[Sample] = ()) -> str:
         """Everything in Prometheus' text format 0.0.4, with *samples* of others."""
         page = _Page()
@@ -137,6 +141,7 @@ class Metrics:
 
 _HELP = {
     "rejected": "Requests that were turned away before they became a call.",
+    "captured": "Connections that the agent opened to others, by what led them here: the hosts file, or a redirection.",
     "distrusted": "TLS connections that ended because the client did not take our certificate.",
     "config_reloads": "Reloads of the configuration, by result.",
 }

@@ -14,6 +14,8 @@ from sidecar import __version__
 from sidecar.cli.exits import EPILOG, Exit, Stop
 from sidecar.errors import AdminUnreachable
 
+_HELP: Final = ["-h", "--help"]
+
 
 class Entry(NamedTuple):
     """A command's home, and what `sidecar --help` says of it without going there."""
@@ -49,6 +51,7 @@ class Program(click.Group):
         if entry is None:
             return None
         command: click.Command = getattr(import_module(entry.module), cmd_name)
+        command.context_settings.setdefault("help_option_names", _HELP)
         return command
 
     def resolve_command(
@@ -82,7 +85,7 @@ class Program(click.Group):
             ctx.exit(Exit.OK)
 
 
-@click.group(cls=Program, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, epilog=EPILOG, context_settings={"help_option_names": _HELP})
 @click.version_option(__version__, prog_name="agent-sidecar", message="%(prog)s %(version)s")
 def program() -> None:
     """A sidecar proxy for the speech and language-model calls of AI agents.

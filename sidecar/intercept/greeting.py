@@ -84,6 +84,8 @@ class Application(Protocol):
         """Whether connections to hosts that are no provider's pass through untouched."""
         ...
 
+    def captured(self, mode: str) -> None: ...
+
     def distrusted(self, name: str, reason: str) -> None:
         """A client did not accept our certificate for *name*."""
         ...
@@ -108,6 +110,7 @@ class Greeting:
         """
         if flow.door == "transparent":
             address, port = original_destination(sock) or (None, sock.getsockname()[1])
+            self._application.captured("hosts" if address is None else "redirect")
             flow = Flow(door="transparent", address=address, port=port)
         first = await peek(sock, 1, _SILENCE_SECONDS)
         if not first:

@@ -86,6 +86,7 @@ class Authority:
         """TLS for a server that is all of *hosts* (``*.`` in front of one stands for a label), and loopback."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
+        context.num_tickets = 0  # see sidecar.intercept.authority: SDKs with synchronous sockets may wait for ever
         # the ssl module takes a chain from a file only
         with tempfile.TemporaryDirectory() as directory:
             chain = Path(directory, "chain.pem")

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import itertools
+import json
 import os
 import shutil
 import sys
@@ -12,13 +12,21 @@ import urllib.request
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy/k8s/image/redirect.nft"
 SIDECAR_UID, AGENT_UID = 64443, 2000
+#: By what clients trust the pod's CA, {} being the directory that it is published in.
+TRUST = {
+    "SSL_CERT_FILE": "{}/bundle.crt",
+    "REQUESTS_CA_BUNDLE": "{}/bundle.crt",
+    "CURL_CA_BUNDLE": "{}/bundle.crt",
+    "NODE_EXTRA_CA_CERTS": "{}/ca.crt",
+    "JAVA_TOOL_OPTIONS": "-Djavax.net.ssl.trustStore={}/trust.p12",
+}
 PATIENCE_SECONDS = 30.0
-_NUMBERS = itertools.count(1)
+_NETWORKS = 250
 
 
 def missing() -> str:
@@ -39,18 +47,15 @@ class Pod:
     """``outside`` and ``outside6`` are our ends of the cable: servers of tests listen there."""
 
     def __init__(self, directory: Path) -> None:
-        number = next(_NUMBERS)
-        self.name = f"sidecar-{os.getpid()}-{number}"
-        self.cable = f"sc{os.getpid() % 100_000}x{number}"
-        third = (os.getpid() * 7 + number) % 250 + 1
-        self.inside, self.outside = f"10.217.{third}.2", f"10.217.{third}.1"
-        self.inside6, self.outside6 = f"fd00:217:{third:x}::2", f"fd00:217:{third:x}::1"
+        number, self.files = _claimed()
+        self.name, self.cable = self.files.name, f"sc{number}"
+        self.inside, self.outside = f"10.217.{number}.2", f"10.217.{number}.1"
+        self.inside6, self.outside6 = f"fd00:217:{number:x}::2", f"fd00:217:{number:x}::1"
+        self._further = 2
         self.directory = directory
         self.trust = directory / "trust"
-        self.files = Path("/etc/netns") / self.name
 
     async def make(self) -> None:
-        self.files.mkdir(parents=True)
         (self.files / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
         (self.files / "resolv.conf").write_text(f"nameserver {self.outside}\n")
         for directory in (self.directory, self.trust, self.directory / "keys"):
@@ -80,13 +85,24 @@ class Pod:
         with (self.files / "hosts").open("a") as file:
             file.writelines(f"{line}\n" for line in lines)
 
+    async def another_outside(self) -> str:
+        """One more of our ends of the cable: for a server beside others at the same port."""
+        self._further += 1
+        address = self.outside.removesuffix(".1") + f".{self._further}"
+        await done("ip", "address", "add", f"{address}/24", "dev", self.cable)
+        return address
+
     async def done(self, *command: str) -> str:
         """What *command* prints, run by root in the pod."""
         return await done("ip", "netns", "exec", self.name, *command)
 
-    async def redirect(self, ports: str = "{ 443 }") -> None:
-        variables = ("-D", f"UID={SIDECAR_UID}", "-D", f"PORTS={ports}", "-D", "PROXY=15001")
-        await self.done("nft", *variables, "-f", str(RULES))
+    async def redirect(self, ports: str = "{ 443 }", *, users: str = str(SIDECAR_UID)) -> None:
+        """*users*: whose connections go out as they are."""
+        await self.rules(RULES, UID=users, PORTS=ports, PROXY="15001")
+
+    async def rules(self, file: Path, **variables: str) -> None:
+        given = [part for name, value in variables.items() for part in ("-D", f"{name}={value}")]
+        await self.done("nft", *given, "-f", str(file))
 
     def _as(self, uid: int, *command: str) -> Sequence[str]:
         # a checkout may lie where only root may read: that much of root stays with our own interpreter
@@ -97,12 +113,30 @@ class Pod:
 
     async def agent(self, *command: str, uid: int = AGENT_UID, env: Mapping[str, str] | None = None) -> Ended:
         """How *command* ends, run as the agent is: by another user, and with nothing of our environment."""
-        clean = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(env or {})}
-        return await ended(*self._as(uid, *command), env=clean)
+        return await ended(*self._as(uid, *command), env=_clean(env))
+
+    @contextlib.asynccontextmanager
+    async def staying(
+        self, *command: str, uid: int = AGENT_UID, env: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Process]:
+        """*command* at work, run as the agent is, until the test lets go of it. `heard` has what it says."""
+        process = await asyncio.create_subprocess_exec(
+            *self._as(uid, *command), stdout=PIPE, stderr=PIPE, env=_clean(env)
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+    def trusting(self, *variables: str) -> Mapping[str, str]:
+        """What docs/kubernetes.md says of *variables*."""
+        return {name: TRUST[name].format(self.trust) for name in variables}
 
     async def curl(self, url: str, *options: str, uid: int = AGENT_UID) -> Ended:
         """curl, trusting what the pod publishes; what it prints begins with the answer's head."""
-        trusting = {"SSL_CERT_FILE": str(self.trust / "bundle.crt")}
+        trusting = self.trusting("SSL_CERT_FILE")
         return await self.agent("curl", "-sSi", "--max-time", "10", *options, url, uid=uid, env=trusting)
 
     @contextlib.asynccontextmanager
@@ -118,7 +152,7 @@ class Pod:
         process = await asyncio.create_subprocess_exec(
             *self._as(SIDECAR_UID, sys.executable, "-m", "sidecar", "run", *options),
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+            env=_clean(),
             stdout=PIPE,
             stderr=PIPE,
         )
@@ -130,6 +164,7 @@ class Pod:
                 process.kill()
             _, said = await process.communicate()
             (self.directory / "sidecar.log").write_bytes(said)
+            print(said.decode())  # what pytest shows of a test that failed
 
     async def _ready(self, process: Process) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -159,6 +194,33 @@ async def a_pod(directory: Path) -> AsyncIterator[Pod]:
         yield pod
     finally:
         await pod.unmake()
+
+
+def _claimed() -> tuple[int, Path]:
+    """A network that no other pod of this machine has, be it of a test in another process, and its directory."""
+    for attempt in range(_NETWORKS):
+        number = (os.getpid() + attempt) % _NETWORKS + 1
+        files = Path(f"/etc/netns/sidecar-{number}")
+        with contextlib.suppress(FileExistsError):
+            files.mkdir(parents=True)
+            return number, files
+    raise AssertionError("pods of tests that were killed are left: ip netns delete them, and /etc/netns/sidecar-*")
+
+
+def _clean(env: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Nothing of our environment, which may name CAs and proxies, but where programs are."""
+    return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(env or {})}
+
+
+async def heard(process: Process) -> dict[str, Any]:
+    """The next line that *process* says, which is JSON."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        line = await process.stdout.readline()
+        assert line, (await process.stderr.read()).decode()
+    said: dict[str, Any] = json.loads(line)
+    return said
 
 
 def _at_once(address: str) -> Sequence[str]:

@@ -46,7 +46,9 @@ class Here(Struct, frozen=True, kw_only=True):
     """Of all providers; each stands for what is below it too."""
     intercepts: bool
     directory: Path
-    """Of the CA."""
+    """Where what it must trust is."""
+    captured: bool = False
+    """Whether its connections are led to the sidecar, whatever its variables say."""
 
 
 class Trusted(Struct, frozen=True):
@@ -65,6 +67,10 @@ def agent(environ: Mapping[str, str], here: Here, holds: Callable[[str], Trusted
     """
     bases = list(_base_urls(environ, here))
     proxies = list(_proxies(environ, here))
+    if not bases and not proxies and here.captured:
+        message = "no variable points to the sidecar, and none needs to: connections are led there"
+        trusts = _trust(environ, here, holds) if given and here.intercepts else ()
+        return [_SECTION.noted(message), *trusts]
     if not bases and not proxies:
         first = sorted(here.providers)[0] if here.providers else "<provider>"
         name = "openai" if "openai" in here.providers else first

@@ -2,14 +2,14 @@
 
 import datetime as dt
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cryptography import x509
 from msgspec import Struct
 
 from sidecar.cli.doctor.checked import Checked, Section
-from sidecar.intercept.authority import BUNDLE_FILE, ISSUER_FILE, ROOT_FILE
+from sidecar.intercept.authority import BUNDLE_FILE, ISSUER_FILE, ROOT_FILE, TRUST_FILE
 
 _SECTION = Section("certificates")
 #: A start replaces a CA that has less time left.
@@ -43,7 +43,20 @@ def certificates(directory: Path, names: Iterable[str], now: dt.datetime) -> lis
     except (OSError, ValueError, x509.ExtensionNotFound) as error:
         message = f"the CA in {directory} cannot be read: {error}"
         return [*checks, _SECTION.failed(message, "delete the directory; the next start makes a new CA")]
+    checks += hidden(directory, directory.stat().st_mode, directory.is_mount())
     return [*checks, *authority(found, names, now), bundle(found, directory / BUNDLE_FILE)]
+
+
+def hidden(directory: Path, mode: int, mounted: bool) -> list[Checked]:
+    """Whether others keep out of where the key is.
+
+    Args:
+        mounted: whether it is a volume: of a pod's, whose modes are 0777, only who mounts it sees anything.
+    """
+    if mounted or not mode & 0o077:
+        return []
+    message = f"others may get into {directory}, where the CA's key is (it has mode {mode & 0o777:o})"
+    return [_SECTION.warning(message, f"chmod 700 {directory}")]
 
 
 def obstacle(directory: Path) -> str:
@@ -137,6 +150,77 @@ def bundle(found: Kept, path: Path) -> Checked:
             "install ca-certificates here: with this bundle an agent can reach nobody else by TLS",
         )
     return _SECTION.passed(f"{path} has our CA and {found.bundled - 1} others in it")
+
+
+# -- what others are to trust ----------------------------------------------------------------------------------------
+
+
+class Given(Struct, frozen=True):
+    """A file of the trust directory."""
+
+    mode: int = 0o644
+    data: bytes | None = b""
+    """None: it cannot be read."""
+
+
+def published(directory: Path, root_pem: bytes | None) -> list[Checked]:
+    """
+    Args:
+        root_pem: the CA that is kept; None if there is none yet.
+    """
+    try:
+        mode = directory.stat().st_mode
+        files = {path.name: _given(path) for path in sorted(directory.iterdir()) if path.is_file()}
+    except OSError as error:
+        if root_pem is None:
+            return [_SECTION.noted(f"{directory} is not there yet; the first start fills it")]
+        reason = (error.strerror or str(error)).lower()
+        hint = "look whether its volume is mounted; the next start fills it"
+        return [_SECTION.failed(f"tls.trust_directory {directory}: {reason}", hint)]
+    if root_pem is None and not files:
+        return [_SECTION.noted(f"{directory} is empty yet; the first start fills it")]
+    return trusted(directory, mode, files, root_pem)
+
+
+def trusted(directory: Path, mode: int, files: Mapping[str, Given], root_pem: bytes | None) -> list[Checked]:
+    """Whether others find in *directory* what they must trust, and no more."""
+    checks = [
+        _SECTION.failed(
+            f"{directory / name} has a key in it, and others may read what is there",
+            "name a directory with tls.trust_directory that is not tls.directory, and take the key out",
+        )
+        for name, file in files.items()
+        if b"PRIVATE KEY" in (file.data or b"")
+    ]
+    needed = (ROOT_FILE, BUNDLE_FILE, TRUST_FILE)
+    if missing := [name for name in needed if name not in files]:
+        checks.append(_SECTION.failed(f"{directory} has no {', '.join(missing)}", "the next start writes it"))
+    closed = [name for name in needed if name in files and not files[name].mode & 0o004]
+    if not mode & 0o001:
+        hint = f"chmod 755 {directory}"
+        checks.append(_SECTION.failed(f"others may not get into {directory} (it has mode {mode & 0o777:o})", hint))
+    elif closed:
+        hint = f"chmod 644 {' '.join(str(directory / name) for name in closed)}"
+        checks.append(_SECTION.failed(f"others may not read {', '.join(closed)} in {directory}", hint))
+    pems = [files[name].data or b"" for name in (ROOT_FILE, BUNDLE_FILE) if name in files]
+    if root_pem is not None and any(root_pem.strip() not in pem for pem in pems):
+        checks.append(
+            _SECTION.failed(
+                f"{directory} has another CA in it than tls.directory: who trusts it does not trust the sidecar",
+                "start the sidecar anew, then the agents; two sidecars must not share these directories",
+            )
+        )
+    if checks:
+        return checks
+    return [_SECTION.passed(f"{directory} has {', '.join(needed)} for others to read, and no key")]
+
+
+def _given(path: Path) -> Given:
+    mode = path.stat().st_mode
+    try:
+        return Given(mode, path.read_bytes())
+    except OSError:
+        return Given(mode, None)
 
 
 def _covered(name: str, permitted: Iterable[str]) -> bool:

@@ -6,17 +6,20 @@ import shutil
 import ssl
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import click
 
 from sidecar.cli.check import configured as given_by_hand
 from sidecar.cli.doctor import agent as agents
-from sidecar.cli.doctor.certificates import certificates
+from sidecar.cli.doctor.capture import capture
+from sidecar.cli.doctor.certificates import certificates, published
 from sidecar.cli.doctor.checked import Checked, Mark, told
 from sidecar.cli.doctor.configured import configuration as configuration_checks
+from sidecar.cli.doctor.hosts_file import Answers
 from sidecar.cli.doctor.listening import addresses, running, running_status
+from sidecar.cli.doctor.machine import by_dns, this_machine
 from sidecar.cli.doctor.reaching import Target, collector, providers, tracing
 from sidecar.cli.doctor.runtime import runtime
 from sidecar.cli.exits import EPILOG, Exit
@@ -59,9 +62,9 @@ def doctor(
 ) -> None:
     """Find out what is wrong with this set-up, and how to mend it.
 
-    Looks at the configuration, the versions, the addresses, a sidecar that runs, certificates, the providers that the
-    configuration names, the collector of traces, and the environment of an agent. Ends with 1 if anything failed;
-    warnings do not count. Nothing is changed.
+    Looks at the configuration, the versions, the addresses, a sidecar that runs, what leads connections to it,
+    certificates, the providers that the configuration names, the collector of traces, and the environment of an agent.
+    Ends with 1 if anything failed; warnings do not count. Nothing is changed.
     """
     checks = list(_checks(config, overrides, admin, all_providers, agent_env))
     failed = any(check.mark is Mark.FAILED for check in checks)
@@ -86,15 +89,23 @@ def _checks(
     status = running_status(admin)
     yield from addresses(settings, status)
     yield from running(status, admin, None if configuration is None or found.errors else configuration.digest)
+    claims = [] if configuration is None else hosts(configuration, built(configuration))
+    if settings.listen.transparent:
+        origins = [(pattern, provider.origin) for pattern, provider in claims]
+        yield from capture(settings, origins, status, this_machine(), by_dns)
     directory = Path(settings.tls.directory_in(os.environ))
-    known = _hosts(configuration)
+    known = [pattern.removeprefix("*.") for pattern, _ in claims]
+    trust = directory
     if settings.tls.intercept:
-        yield from certificates(directory, sorted(known), dt.datetime.now(dt.UTC))
+        yield from certificates(directory, sorted({*known}), dt.datetime.now(dt.UTC))
+        if settings.tls.trust_directory is not None:
+            trust = Path(settings.tls.trust_directory).expanduser()
+            yield from published(trust, _root(directory))
     if configuration is not None:
         yield from providers(_targets(configuration, all_providers))
         yield from _tracing(configuration)
     yield from agents.agent(
-        environ, _here(settings, status, known, directory), agents.holding(_root(directory)), given=given
+        environ, _here(settings, status, known, trust), agents.holding(_root(directory)), given=given
     )
 
 
@@ -110,17 +121,7 @@ def _environment(source: str | None) -> tuple[Mapping[str, str], bool]:
         raise click.UsageError(f"--agent-env {source}: {error}") from error
 
 
-def _hosts(configuration: Configuration | None) -> dict[str, str]:
-    """The providers' hosts, and whose they are; without the ``*.`` of patterns."""
-    if configuration is None:
-        return {}
-    claims = hosts(configuration, built(configuration))
-    return {pattern.removeprefix("*."): provider.name for pattern, provider in claims}
-
-
-def _here(
-    settings: Settings, status: Mapping[str, object] | None, known: Mapping[str, str], directory: Path
-) -> agents.Here:
+def _here(settings: Settings, status: Mapping[str, object] | None, known: Sequence[str], trust: Path) -> agents.Here:
     """Where the agent should be pointing: to the sidecar that runs, if one does."""
     enabled = {str(name): each for name, each in settings.providers.items() if each.enabled}
     ports = {each.port: name for name, each in enabled.items() if each.port}
@@ -135,7 +136,8 @@ def _here(
         providers=[name for name, each in enabled.items() if each.url],
         hosts=known,
         intercepts=settings.tls.intercept,
-        directory=directory,
+        directory=trust,
+        captured=bool(settings.listen.transparent),
     )
 
 
@@ -149,12 +151,16 @@ def _root(directory: Path) -> bytes | None:
 def _targets(configuration: Configuration, all_providers: bool) -> list[Target]:
     settings = configuration.settings
     names = settings.providers if all_providers else given_by_hand(configuration)
+    chosen = {str(name): each for name in names if (each := settings.providers[name]).enabled and each.url is not None}
+    asked = {each.url.origin.host for each in chosen.values() if each.url is not None and not each.url.loopback}
+    known: Answers = by_dns(sorted(asked)) if settings.upstream.resolver == "dns" and asked else {}
     targets = []
-    for name in names:
-        provider = settings.providers[name]
-        if provider.enabled and provider.url is not None:
-            extra = (*settings.tls.extra_ca_files, *([provider.ca_file] if provider.ca_file else []))
-            targets.append(Target(name=str(name), origin=provider.url.origin, trust=lambda extra=extra: _trust(extra)))  # type: ignore[misc]
+    for name, provider in chosen.items():
+        assert provider.url is not None
+        origin = provider.url.origin
+        extra = (*settings.tls.extra_ca_files, *([provider.ca_file] if provider.ca_file else []))
+        trust = partial(_trust, extra)
+        targets.append(Target(name=name, origin=origin, trust=trust, known=known.get(origin.host)))
     return targets
 
 

@@ -1,9 +1,11 @@
 """Whether the addresses are free or ours, and how a sidecar does that runs already."""
 
 import contextlib
+import errno
 import http.client
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,11 +16,16 @@ from sidecar.cli.asking import Asking
 from sidecar.cli.doctor.checked import Checked, Section
 from sidecar.cli.quantities import seconds
 from sidecar.errors import AdminUnreachable
+from sidecar.intercept.authority import BUNDLE_FILE, ROOT_FILE
 from sidecar.listening import setting_of
 from sidecar.settings import Settings
 
 _ADDRESSES, _RUNNING = Section("addresses"), Section("running sidecar")
 _PATIENCE_SECONDS = 2.0
+#: As of ``::1`` where there is no IPv6; a start leaves those out by which connections of others would come.
+_NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+_TRANSPARENT, _HTTPS = "listen.transparent", 443
 
 Status = Mapping[str, Any]
 
@@ -68,22 +75,36 @@ def address(name: str, wanted: Address, ours: str, obstacle: OSError | None) -> 
     if ours and ours.rpartition(":")[2] == str(wanted.port):
         return _ADDRESSES.passed(f"{name}: {wanted} is taken by the sidecar that runs already")
     reason = (obstacle.strerror or str(obstacle)).lower()
-    return _ADDRESSES.failed(
-        f"{name}: nobody can listen on {wanted}: {reason}",
-        f"choose another with {setting_of(name)}; ss -ltnp 'sport = :{wanted.port}' says who has it",
-    )
+    if setting_of(name) == _TRANSPARENT and obstacle.errno in _NO_SUCH_ADDRESS:
+        return _ADDRESSES.noted(f"{name}: {wanted} is left out: {reason}, and nothing can arrive there either")
+    return _ADDRESSES.failed(f"{name}: nobody can listen on {wanted}: {reason}", _way_out(name, wanted, obstacle))
+
+
+def _way_out(name: str, wanted: Address, obstacle: OSError) -> str:
+    setting = setting_of(name)
+    another = f"choose another with {setting}"
+    if isinstance(obstacle, PermissionError) and wanted.port < 1024:
+        return f"in a pod, set its sysctl net.ipv4.ip_unprivileged_port_start to {wanted.port}; or {another}"
+    if obstacle.errno in _NO_SUCH_ADDRESS:
+        return f"{another}: this is no address of this machine"
+    who = f"ss -ltnp 'sport = :{wanted.port}' says who has it"
+    if setting != _TRANSPARENT:
+        return f"{another}; {who}"
+    if wanted.port == _HTTPS:  # which those call who follow the hosts file
+        return f"{who}; containers of a pod share its ports: have that one listen elsewhere, or take mode redirect"
+    return f"{another}, and have the rules lead there (nft -D PROXY=…); {who}"
 
 
 def occupied(wanted: Address) -> OSError | None:
     """What stands against listening on *wanted*, found out by trying."""
     host = "127.0.0.1" if wanted.host == "localhost" else wanted.host
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((host, wanted.port))
             sock.listen(1)
-        except OSError as error:
-            return error
+    except OSError as error:
+        return error
     return None
 
 
@@ -104,9 +125,28 @@ def running(status: Status | None, admin: str, digest: str | None) -> list[Check
             )
         )
     checks += [_RUNNING.warning(*trouble) for plugin in status["plugins"] if (trouble := _trouble(plugin))]
+    if status.get("distrusted"):
+        checks.append(distrusted(status["distrusted"], status["bundle"]))
     if "probes" in status["addresses"]:
         checks.append(probe(status["addresses"]["probes"], *ready(status["addresses"]["probes"])))
     return checks
+
+
+def distrusted(counts: Mapping[str, int], bundle: str | None) -> Checked:
+    """
+    Args:
+        counts: of connections whose client did not take our certificate, by name.
+        bundle: what it ought to trust.
+    """
+    bundle = bundle or BUNDLE_FILE
+    by_name = sorted(counts.items(), key=lambda count: -count[1])
+    told = ", ".join(f"{name} ({number})" for name, number in by_name[:3])
+    more = f" and {len(by_name) - 3} more" if len(by_name) > 3 else ""
+    return _RUNNING.warning(
+        f"clients did not accept its certificates for {told}{more}",
+        f"if that was the agent, set SSL_CERT_FILE={bundle} for it (REQUESTS_CA_BUNDLE for requests, "
+        f"NODE_EXTRA_CA_CERTS={Path(bundle).with_name(ROOT_FILE)} for Node) and start it anew",
+    )
 
 
 def probe(where: str, answered: int | None, lines: Sequence[str]) -> Checked:

@@ -27,6 +27,8 @@ class Target(Struct, frozen=True, kw_only=True, eq=False):
     name: str
     origin: Origin
     trust: Callable[[], ssl.SSLContext]
+    known: tuple[str, ...] | str | None = None
+    """Its addresses, or why there are none; None: whatever the system says, which may follow the hosts file."""
 
 
 class Reached(Struct, frozen=True):
@@ -37,6 +39,8 @@ class Reached(Struct, frozen=True):
     took_seconds: float = 0.0
 
 
+#: How a certificate is refused for its dates.
+_OF_TIME = ("not yet valid", "expired")
 _OUT_OF_TIME = Reached("time", f"no answer within {PATIENCE_SECONDS:g} s")
 
 
@@ -45,7 +49,7 @@ def reach(target: Target) -> Reached:
     began = time.monotonic()
     origin = target.origin
     try:
-        with socket.create_connection((origin.host, origin.port), timeout=PATIENCE_SECONDS) as sock:
+        with _connected(target) as sock:
             if origin.tls:
                 with target.trust().wrap_socket(sock, server_hostname=origin.host):
                     pass
@@ -58,6 +62,24 @@ def reach(target: Target) -> Reached:
     except OSError as error:
         return Reached("connect", (error.strerror or str(error)).lower())
     return Reached(took_seconds=time.monotonic() - began)
+
+
+def _connected(target: Target) -> socket.socket:
+    """
+    Raises:
+        socket.gaierror: the name is not known.
+        OSError: no address takes the connection.
+    """
+    port = target.origin.port
+    if isinstance(target.known, str):
+        raise socket.gaierror(socket.EAI_NONAME, target.known)
+    refused = OSError("no address")
+    for address in (target.origin.host,) if target.known is None else target.known:
+        try:
+            return socket.create_connection((address, port), timeout=PATIENCE_SECONDS)
+        except OSError as error:
+            refused = error
+    raise refused
 
 
 def together(tasks: Sequence[Callable[[], T]], otherwise: T, patience_seconds: float = PATIENCE_SECONDS) -> list[T]:
@@ -101,7 +123,9 @@ def provider(target: Target, reached: Reached) -> Checked:
         "resolve": f"look for a typing error in providers.{name}.url, and at the DNS of this machine",
         "connect": f"look at providers.{name}.url, and whether a firewall or network policy lets this machine out",
         "tls": f"look whether it should be http:// in providers.{name}.url",
-        "trust": f"name its CA with providers.{name}.ca_file, or tls.extra_ca_files; or install ca-certificates",
+        "trust": f"name its CA with providers.{name}.ca_file, or tls.extra_ca_files; or install ca-certificates"
+        if not any(word in reached.reason for word in _OF_TIME)
+        else "look at the clock of this machine, or tell those who run it",
         "time": "look whether a firewall or network policy lets this machine out",
     }[reached.failed]
     return _PROVIDERS.failed(message, hint)

@@ -20,6 +20,9 @@ from typing import Any
 
 from tests.scenarios.sdk.material import Made, Samples
 
+# aiohttp would ask name servers by itself if this were there: it is the sidecar's, and no agent has it
+sys.modules["aiodns"] = None  # type: ignore[assignment]
+
 #: Pauses of this length are an SDK's waiting for its next try, which nobody needs to sit out.
 _PAUSE_SECONDS = (0.05, 30.0)
 

@@ -76,6 +76,10 @@ class Agent:
         )
         return cls(name, process)
 
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
     async def ready(self) -> None:
         async with self._readiness:
             if not self._ready:

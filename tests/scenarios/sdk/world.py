@@ -86,7 +86,8 @@ class World:
             await self.agent(name, proxied=proxied)
 
     def _started(self, name: str, *, proxied: bool) -> asyncio.Task[Agent]:
-        if (name, proxied) not in self._agents:
+        started = self._agents.get((name, proxied))
+        if started is None or (started.done() and not started.cancelled() and not started.result().alive):
             self._agents[name, proxied] = asyncio.create_task(self.own_agent(name, proxied=proxied))
         return self._agents[name, proxied]
 

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from sidecar.cli.program import program
 from sidecar.cli.run import run
 from sidecar.configuration import load
 from sidecar.inject import InjectSettings
@@ -70,7 +72,8 @@ def test_the_command_is_one_that_the_sidecar_has() -> None:
     new = injected(pod(annotations={"config": "log: {level: debug}"}))
     sidecar, name, *arguments = proxy(new)["command"]
     assert (sidecar, name) == ("sidecar", run.name)
-    assert run.make_context("run", arguments).params["config"] == Path("/etc/agent-sidecar/config/sidecar.yaml")
+    parent = click.Context(program, **program.context_settings)
+    assert run.make_context("run", arguments, parent).params["config"] == Path("/etc/agent-sidecar/config/sidecar.yaml")
 
 
 def test_keys_and_certificates_are_in_memory_and_only_certificates_are_shared() -> None:

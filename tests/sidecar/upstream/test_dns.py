@@ -56,6 +56,26 @@ async def test_a_name_is_asked_for_as_it_stands() -> None:
         assert len(server.asked) <= 2
 
 
+async def test_a_short_name_is_looked_for_in_the_search_list_and_no_other_is() -> None:
+    async with asking(llm_voice_svc=("192.0.2.3",), api_openai_com=("192.0.2.1",)) as (server, _):
+        resolver = DnsResolver(nameservers=[server.address], search=["nowhere.example", "voice.svc"])
+        try:
+            (found,) = await resolver.resolve("llm", 8000)
+            assert found[4] == ("192.0.2.3", 8000)
+            server.asked.clear()
+            await resolver.resolve("api.openai.com", 443)
+            assert set(server.asked) == {"api.openai.com"}
+        finally:
+            await resolver.aclose()
+
+
+async def test_a_new_one_finds_its_name_servers_every_time() -> None:
+    """It did not where pycares was given options that it forgets: see the resolver."""
+    for _ in range(60):
+        async with asking(api_openai_com=("192.0.2.1",)) as (_, resolver):
+            assert await resolver.resolve("api.openai.com", 443)
+
+
 async def test_what_is_known_is_not_asked_for_again() -> None:
     async with asking(api_openai_com=("192.0.2.1",)) as (server, resolver):
         first = await resolver.resolve("api.openai.com", 443)

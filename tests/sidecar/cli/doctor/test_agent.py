@@ -61,6 +61,15 @@ def test_nothing_that_points_here_fails_an_agent_and_not_a_shell() -> None:
     assert of_shell.mark is Mark.NOTED
 
 
+def test_an_agent_whose_connections_are_led_here_needs_trust_and_no_more() -> None:
+    trusting = {"SSL_CERT_FILE": BUNDLE, "REQUESTS_CA_BUNDLE": BUNDLE}
+    assert troubles(trusting, captured=True) == []
+    assert "none needs to: connections are led there" in checked(trusting, captured=True)[0].message
+    assert [mark for mark, _ in troubles({}, captured=True)] == [Mark.FAILED, Mark.FAILED]
+    assert [check.mark for check in checked({}, captured=True, given=False)] == [Mark.NOTED]
+    assert troubles({}, captured=True, intercepts=False) == []
+
+
 @pytest.mark.parametrize(
     ("name", "value", "mark", "part"),
     [

@@ -7,9 +7,21 @@ from typing import Any
 
 import pytest
 
-from sidecar.cli.doctor.certificates import Kept, authority, bundle, certificates, kept, obstacle, writable
+from sidecar.cli.doctor.certificates import (
+    Given,
+    Kept,
+    authority,
+    bundle,
+    certificates,
+    hidden,
+    kept,
+    obstacle,
+    published,
+    trusted,
+    writable,
+)
 from sidecar.cli.doctor.checked import Checked, Mark
-from sidecar.intercept.authority import BUNDLE_FILE, ISSUER_FILE, ROOT_FILE, open_authority
+from sidecar.intercept.authority import BUNDLE_FILE, ISSUER_FILE, ROOT_FILE, TRUST_FILE, open_authority
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -110,3 +122,83 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
     assert "cannot be read" in broken.message
     (tmp_path / ROOT_FILE).unlink()
     assert checked(tmp_path)[-1].mark is Mark.NOTED
+
+
+@pytest.mark.parametrize(
+    ("mode", "mounted", "marks"),
+    [
+        (0o40700, False, []),
+        (0o40777, True, []),
+        (0o40750, False, [Mark.WARNING]),
+        (0o40701, False, [Mark.WARNING]),
+    ],
+)
+def test_others_are_to_keep_out_of_where_the_key_is(mode: int, mounted: bool, marks: list[Mark]) -> None:
+    checks = hidden(Path("/tls"), mode, mounted)
+    assert [check.mark for check in checks] == marks
+    assert all(check.hint == "chmod 700 /tls" for check in checks)
+
+
+def test_a_directory_that_others_may_get_into_is_warned_of(tmp_path: Path) -> None:
+    open_authority(tmp_path, ["api.openai.com"])
+    assert not [check for check in checked(tmp_path, "api.openai.com") if "may get into" in check.message]
+    tmp_path.chmod(0o755)
+    (check,) = [check for check in checked(tmp_path, "api.openai.com") if "may get into" in check.message]
+    assert check.mark is Mark.WARNING
+
+
+# -- what others are to trust ----------------------------------------------------------------------------------------
+
+TRUST = Path("/trust")
+ROOT = b"-----BEGIN CERTIFICATE-----\nours\n-----END CERTIFICATE-----\n"
+WHOLE = {ROOT_FILE: Given(data=ROOT), BUNDLE_FILE: Given(data=b"others\n" + ROOT), TRUST_FILE: Given(data=b"p12")}
+
+
+@pytest.mark.parametrize(
+    ("changed", "mode", "message", "hint"),
+    [
+        ({BUNDLE_FILE: None}, 0o755, "/trust has no bundle.crt", "next start"),
+        ({ROOT_FILE: None, TRUST_FILE: None}, 0o755, "/trust has no ca.crt, trust.p12", "next start"),
+        ({BUNDLE_FILE: Given(0o600, ROOT)}, 0o755, "others may not read bundle.crt in /trust", "chmod 644 /trust/bund"),
+        ({}, 0o700, "others may not get into /trust (it has mode 700)", "chmod 755 /trust"),
+        ({BUNDLE_FILE: Given(data=b"others")}, 0o755, "has another CA in it", "start the sidecar anew"),
+        ({ROOT_FILE: Given(data=b"theirs")}, 0o755, "has another CA in it", "start the sidecar anew"),
+        ({BUNDLE_FILE: Given(data=None)}, 0o755, "has another CA in it", "start the sidecar anew"),
+        (
+            {ISSUER_FILE: Given(0o600, b"-----BEGIN PRIVATE KEY-----")},
+            0o755,
+            "/trust/issuer.pem has a key in it",
+            "not tls.directory",
+        ),
+    ],
+)
+def test_one_thing_wrong_with_what_others_are_to_trust_is_one_complaint(
+    changed: dict[str, Given | None], mode: int, message: str, hint: str
+) -> None:
+    files = {name: file for name, file in {**WHOLE, **changed}.items() if file is not None}
+    (check,) = trusted(TRUST, mode, files, ROOT)
+    assert check.mark is Mark.FAILED
+    assert message in check.message
+    assert hint in check.hint
+
+
+def test_others_find_what_they_must_trust() -> None:
+    (check,) = trusted(TRUST, 0o40755, WHOLE, ROOT)
+    assert (check.mark, check.message) == (
+        Mark.PASSED,
+        "/trust has ca.crt, bundle.crt, trust.p12 for others to read, and no key",
+    )
+    assert trusted(TRUST, 0o777, WHOLE, None)[0].mark is Mark.PASSED, "whose CA it is cannot be known"
+
+
+def test_what_a_start_publishes_is_good_until_the_ca_is_another(tmp_path: Path) -> None:
+    keys, trust = tmp_path / "keys", tmp_path / "trust"
+    assert [check.mark for check in published(trust, None)] == [Mark.NOTED], "before the first start"
+    assert [check.mark for check in published(trust, ROOT)] == [Mark.FAILED]
+    trust.mkdir()
+    assert [check.mark for check in published(trust, None)] == [Mark.NOTED]
+    open_authority(keys, ["api.openai.com"], (), trust)
+    root = (keys / ROOT_FILE).read_bytes()
+    assert [check.mark for check in published(trust, root)] == [Mark.PASSED]
+    assert [check.mark for check in published(trust, ROOT)] == [Mark.FAILED]
+    assert "issuer.pem has a key in it" in published(keys, root)[0].message

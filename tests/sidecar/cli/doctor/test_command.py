@@ -1,16 +1,23 @@
 """`sidecar doctor` as a whole, against a sidecar that runs and one that does not."""
 
+import asyncio
 import json
 import os
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sidecar.cli.doctor import command, machine
 from sidecar.cli.exits import Exit
+from sidecar.intercept import greeting
 from sidecar.lab import Lab
+from sidecar.lab.certificates import Authority as LabAuthority
 from tests.running import running
 from tests.sidecar.cli.processes import FREE_PORTS, Invoke, ended
+from tests.sidecar.cli.test_asking import elsewhere
+from tests.sidecar.intercept.stage import until
 
 
 def options(*overrides: str) -> list[str]:
@@ -116,6 +123,78 @@ def test_an_agent_can_be_a_process_or_standard_input(quiet: Invoke, tmp_path: Pa
     nobody = quiet(*base, "--agent-env", "99999999")
     assert nobody.exit_code == Exit.USAGE
     assert "--agent-env 99999999: no process has the id 99999999" in nobody.stderr
+
+
+# -- capture ---------------------------------------------------------------------------------------------------------
+
+HOST = "api.groq.com"
+LISTEN = "listen.transparent=['127.0.0.1:0']"
+
+
+@pytest.fixture
+def led(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hosts file leads to us, by IPv4; name servers know better. The kernel's rules are nobody's business here."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost {HOST}\n")
+    monkeypatch.setattr(machine, "HOSTS", hosts)
+    monkeypatch.setattr(machine, "_rules", lambda: None)
+    monkeypatch.setattr(command, "by_dns", lambda names: dict.fromkeys(names, ("192.0.2.1",)))
+
+
+async def arrive(port: int, context: ssl.SSLContext) -> None:
+    """A client that dialled a provider, and came out here."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=HOST)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_what_leads_connections_here_is_looked_at(
+    quiet: Invoke, led: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, trust = tmp_path / "agent.env", tmp_path / "trust"
+    agent.write_text(f"SSL_CERT_FILE={trust / 'bundle.crt'}\n")
+    settings = (LISTEN, f"tls.directory={tmp_path / 'tls'}", f"tls.trust_directory={trust}")
+    async with running(*settings) as sidecar:
+        given = (*options(*settings), "--admin", sidecar.admin, "--agent-env", str(agent), "-o", "json")
+        here = sidecar.application.addresses["transparent 1"]
+        port = int(here.rpartition(":")[2])
+        before = checks((await elsewhere(lambda: quiet("doctor", *given))).stdout)
+        with pytest.raises(ssl.SSLError):
+            await arrive(port, LabAuthority().client_context())
+        monkeypatch.setattr(greeting, "original_destination", lambda sock: ("192.0.2.1", 443))
+        await arrive(port, ssl.create_default_context(cafile=str(trust / "bundle.crt")))
+        await until(lambda: sum(sidecar.application.metrics.counted("distrusted").values()) == 2)
+        after = checks((await elsewhere(lambda: quiet("doctor", *given))).stdout)
+    assert ("passed", f"the running sidecar listens on {here}") in before["capture"]
+    assert [message for mark, message in before["capture"] if mark == "failed"] == [
+        f"the hosts file leads {HOST} to 127.0.0.1, but listen.transparent has no 127.0.0.1:443: calls are refused",
+        "upstream.resolver is system: the sidecar's own calls follow the hosts file too, back to the sidecar",
+    ]
+    assert ("passed", "name servers lead 1 provider's name to others than us") in before["capture"]
+    assert before["capture"][-1][1].startswith("no connection has been redirected to the sidecar so far")
+    assert ("passed", "connections have come to the sidecar: 1 by redirection") in after["capture"]
+    assert ("warning", f"clients did not accept its certificates for {HOST} (2)") in after["running sidecar"]
+    assert ("passed", f"{trust} has ca.crt, bundle.crt, trust.p12 for others to read, and no key") in (
+        before["certificates"]
+    )
+    assert not [message for _, message in before["capture"] if "this command as" in message], "the user is the same"
+    assert before["agent"][0] == (
+        "noted",
+        "no variable points to the sidecar, and none needs to: connections are led there",
+    )
+    assert ("passed", "SSL_CERT_FILE has the sidecar's CA in it") in before["agent"]
+
+
+@pytest.mark.parametrize(("resolver", "part"), [("dns", "does not take connections"), ("system", "is not known here")])
+def test_providers_are_looked_up_as_the_sidecar_looks_them_up(
+    quiet: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolver: str, part: str
+) -> None:
+    monkeypatch.setattr(command, "by_dns", lambda names: dict.fromkeys(names, ("127.0.0.1",)))
+    mine = "providers.mine={url: 'http://no.such.name.invalid:1', dialect: openai}"
+    done = quiet("doctor", *options(mine, f"upstream.resolver={resolver}", f"tls.directory={tmp_path}"), "-o", "json")
+    ((mark, message),) = checks(done.stdout)["providers"]
+    assert mark == "failed"
+    assert part in message
 
 
 TRACING = """

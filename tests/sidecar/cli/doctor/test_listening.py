@@ -17,6 +17,7 @@ from tests.sidecar.cli.test_asking import elsewhere
 from tests.wire import answer, answering, peer
 
 TAKEN, FORBIDDEN = OSError(errno.EADDRINUSE, "Address already in use"), OSError(errno.EACCES, "Permission denied")
+NOT_HERE = OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
 MAIN = Address("127.0.0.1:15080")
 
 
@@ -29,6 +30,8 @@ MAIN = Address("127.0.0.1:15080")
         ("proxy", MAIN, "", TAKEN, Mark.FAILED, "address already in use"),
         ("proxy", MAIN, "127.0.0.1:7000", TAKEN, Mark.FAILED, "address already in use"),
         ("admin", Address("127.0.0.1:80"), "", FORBIDDEN, Mark.FAILED, "permission denied"),
+        ("transparent 2", Address("[::1]:443"), "", NOT_HERE, Mark.NOTED, "[::1]:443 is left out: cannot assign"),
+        ("proxy", Address("[::1]:443"), "", NOT_HERE, Mark.FAILED, "cannot assign"),
         ("proxy", Address("127.0.0.1:0"), "", None, Mark.PASSED, "any free port"),
     ],
 )
@@ -45,6 +48,20 @@ def test_an_address_is_free_ours_or_in_the_way(
 )
 def test_the_setting_to_change_is_named(name: str, key: str) -> None:
     assert f"choose another with {key};" in address(name, MAIN, "", TAKEN).hint
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "obstacle", "hint"),
+    [
+        ("transparent 1", Address("127.0.0.1:443"), FORBIDDEN, "ip_unprivileged_port_start to 443; or choose another"),
+        ("transparent 1", Address("127.0.0.1:443"), TAKEN, "have that one listen elsewhere, or take mode redirect"),
+        ("transparent 1", Address("127.0.0.1:15001"), TAKEN, "with listen.transparent, and have the rules lead there"),
+        ("proxy", MAIN, FORBIDDEN, "choose another with listen.address; ss -ltnp"),
+        ("proxy", Address("192.0.2.1:15080"), NOT_HERE, "listen.address: this is no address of this machine"),
+    ],
+)
+def test_what_to_do_fits_what_is_in_the_way(name: str, wanted: Address, obstacle: OSError, hint: str) -> None:
+    assert hint in address(name, wanted, "", obstacle).hint
 
 
 def test_every_address_of_a_configuration_is_looked_at() -> None:
@@ -106,6 +123,17 @@ def test_one_that_runs_otherwise_is_warned_of(told: dict[str, Any], part: str) -
     _, (mark, message) = marks(told)
     assert mark is Mark.WARNING
     assert part in message
+
+
+def test_clients_that_did_not_take_its_certificate_are_told_with_the_remedy() -> None:
+    counts = {"api.openai.com": 2, "api.groq.com": 30, "a.example": 1, "b.example": 1}
+    told = status(distrusted=counts, bundle="/trust/bundle.crt")
+    _, check = running(told, "http://127.0.0.1:15088", None)
+    assert check.mark is Mark.WARNING
+    assert check.message.endswith("for api.groq.com (30), api.openai.com (2), a.example (1) and 1 more")
+    assert "SSL_CERT_FILE=/trust/bundle.crt" in check.hint
+    assert "NODE_EXTRA_CA_CERTS=/trust/ca.crt" in check.hint
+    assert marks(status(distrusted={}, bundle=None), None)[1:] == []
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ def target(origin: Origin, trust: ssl.SSLContext | None = None) -> Target:
         (Reached("connect", "refused"), Mark.FAILED, "does not take connections: refused", "firewall"),
         (Reached("tls", "wrong version"), Mark.FAILED, "does not speak TLS", "http://"),
         (Reached("trust", "self-signed"), Mark.FAILED, "is not trusted: self-signed", "providers.mine.ca_file"),
+        (Reached("trust", "certificate is not yet valid"), Mark.FAILED, "not yet valid", "the clock of this machine"),
+        (Reached("trust", "certificate has expired"), Mark.FAILED, "has expired", "the clock of this machine"),
         (Reached("time", "no answer within 3 s"), Mark.FAILED, "no answer within 3 s", "network policy"),
     ],
 )
@@ -73,6 +75,19 @@ async def test_an_emulated_provider_is_reached_in_the_clear_and_by_tls() -> None
 def test_nobody_and_unknown_names_are_told_apart() -> None:
     assert reach(target(Origin("http", "127.0.0.1", 1))).failed == "connect"
     assert reach(target(Origin("http", "no.such.name.invalid", 80))).failed == "resolve"
+
+
+async def test_where_the_hosts_file_leads_here_what_name_servers_know_is_used() -> None:
+    async with Lab("openai") as lab:
+        origin = Origin("http", "no.such.name.invalid", int(lab.url("openai").rpartition(":")[2]))
+        found = await elsewhere(
+            lambda: [
+                reach(Target(name="mine", origin=origin, trust=client_context, known=known))
+                for known in (("127.0.0.1",), ("127.0.0.9", "127.0.0.1"), ("127.0.0.9",), "domain name not found")
+            ]
+        )
+    assert [each.failed for each in found] == ["", "", "connect", "resolve"]
+    assert [each.reason for each in found[2:]] == ["connection refused", "domain name not found"]
 
 
 @contextlib.contextmanager
