@@ -9,10 +9,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from sidecar.lab.certificates import Authority
-from tests.namespaces.pod import Pod, a_pod, missing
+from tests.namespaces.pod import Pod, a_pod, forbidden, missing
 from tests.wire import Line, Script, answer
 
 PROVIDER, OTHER = "api.openai.com", "other.example"
@@ -30,6 +31,8 @@ CHAT = answer(
 async def pod(skip_or_fail: Callable[[str], None]) -> AsyncIterator[Pod]:
     if why := missing():
         skip_or_fail(why)
+    if why := forbidden():
+        pytest.skip(why)
     # pytest's own directories are for one user alone, and each of its processes that begins makes them so again
     with tempfile.TemporaryDirectory(prefix="sidecar-pod-") as directory:
         os.chmod(directory, 0o755)

@@ -5,12 +5,14 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +37,15 @@ def missing() -> str:
         return "network namespaces need root"
     absent = [program for program in ("ip", "nft", "setpriv", "curl") if shutil.which(program) is None]
     return f"there is no {', '.join(absent)}" if absent else ""
+
+
+@cache
+def forbidden() -> str:
+    """What of the kernel's is closed to us, as in containers without privileges; "" for nothing."""
+    tried = subprocess.run(
+        ("unshare", "--net", "nft", "add", "table", "inet", "probe"), capture_output=True, text=True, check=False
+    )
+    return "" if tried.returncode == 0 else f"this machine allows no rules in namespaces: {tried.stderr.strip()[:200]}"
 
 
 class Ended(NamedTuple):
