@@ -1,5 +1,7 @@
 """The containers and volumes that are added to a pod."""
 
+from collections.abc import Iterable
+
 from sidecar.inject.asked import Asked
 from sidecar.inject.environment import escaped
 from sidecar.inject.names import (
@@ -55,11 +57,17 @@ def proxy(asked: Asked) -> Table:
     }
 
 
-def rules(asked: Asked) -> Table:
-    """Has the kernel turn the pod's connections round. nft is called directly: its file has the capability."""
+def rules(asked: Asked, meshes: Iterable[int]) -> Table:
+    """Has the kernel turn the pod's connections round. nft is called directly: its file has the capability.
+
+    Args:
+        meshes: the users of service meshes' proxies. Were theirs not let out as well, they and we would lead each other's
+            connections round for ever.
+    """
     security = _security(asked.uid)
     security["capabilities"]["add"] = ["NET_ADMIN"]
-    defined = (f"UID={asked.uid}", f"PORTS={{ {HTTPS_PORT} }}", f"PROXY={REDIRECT_PORT}")
+    exempt = ", ".join(map(str, (asked.uid, *meshes)))
+    defined = (f"UID={{ {exempt} }}", f"PORTS={{ {HTTPS_PORT} }}", f"PROXY={REDIRECT_PORT}")
     return {
         "name": RULES,
         "image": asked.image,

@@ -29,6 +29,8 @@ from sidecar.inject.objections import reasons, warnings
 from sidecar.inject.pod import Refused, Table, containers, malformed
 from sidecar.inject.settings import InjectSettings
 
+#: The proxies of service meshes by their containers' names, and the users that they run as.
+MESHES: Final = {"istio-proxy": 1337, "linkerd-proxy": 2102}
 #: What Kubernetes takes of a warning.
 LONGEST_WARNING: Final = 120
 
@@ -106,7 +108,10 @@ def _placed(pod: Table, wish: Asked, default_container: str | None) -> Iterator[
         env = container.get("env") or ()
         yield from environment.remarks(container["name"], env, due)
         added.agent[str(container["name"])] = _changed(container, due)
-    ours = [proxy(wish), *([rules(wish)] if wish.mode == "redirect" else [])]
+    ours = [proxy(wish)]
+    if wish.mode == "redirect":
+        present = {container["name"] for container in containers(pod)}
+        ours.append(rules(wish, [uid for name, uid in MESHES.items() if name in present]))
     opened(spec, "initContainers", list, added.made)[:0] = ours
     added.containers = [container["name"] for container in ours]
     opened(spec, "volumes", list, added.made).extend(volumes(wish))

@@ -95,12 +95,20 @@ def test_keys_and_certificates_are_in_memory_and_only_certificates_are_shared() 
 def test_rules_are_set_by_nft_itself_with_the_uid_of_the_proxy() -> None:
     new = injected(pod(annotations={"mode": "redirect", "uid": "1000650000"}))
     rules = named(new["spec"]["initContainers"], "agent-sidecar-rules")
-    defined = ["-D", "UID=1000650000", "-D", "PORTS={ 443 }", "-D", "PROXY=15001"]
+    defined = ["-D", "UID={ 1000650000 }", "-D", "PORTS={ 443 }", "-D", "PROXY=15001"]
     assert rules["command"] == ["/usr/sbin/nft", *defined, "-f", "/etc/agent-sidecar/redirect.nft"]
     assert rules["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
     assert proxy(new)["securityContext"]["runAsUser"] == rules["securityContext"]["runAsUser"] == 1000650000
     lines = [line for line in RULES.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     assert set(re.findall(r"\$([A-Z]+)", "\n".join(lines))) == {word.split("=")[0] for word in defined[1::2]}
+
+
+@pytest.mark.parametrize(("mesh", "user"), [("istio-proxy", 1337), ("linkerd-proxy", 2102)])
+@pytest.mark.parametrize("kind", ["initContainers", "containers"])
+def test_the_proxy_of_a_mesh_is_let_out_as_well(mesh: str, user: int, kind: str) -> None:
+    beside = {"containers": [container(), container(mesh)]} if kind == "containers" else {kind: [container(mesh)]}
+    new = injected(pod(annotations={"mode": "redirect"}, **beside))
+    assert f"UID={{ 64443, {user} }}" in named(new["spec"]["initContainers"], "agent-sidecar-rules")["command"]
 
 
 def test_every_name_of_a_provider_means_loopback_in_mode_hosts() -> None:
