@@ -61,8 +61,8 @@ def rules(asked: Asked, meshes: Iterable[int]) -> Table:
     """Has the kernel turn the pod's connections round. nft is called directly: its file has the capability.
 
     Args:
-        meshes: the users of service meshes' proxies. Were theirs not let out as well, they and we would lead each other's
-            connections round for ever.
+        meshes: the users of service meshes' proxies. Were theirs not let out as well, they and we would lead each
+            other's connections round for ever.
     """
     security = _security(asked.uid)
     security["capabilities"]["add"] = ["NET_ADMIN"]
