@@ -168,13 +168,14 @@ class Spellings:
     """
 
     def __init__(self) -> None:
-        self._keys: dict[tuple[bytes, bytes], str] = {}
+        self._keys: dict[tuple[bytes, str, bytes], str] = {}
         self._held_bytes = 0
 
-    def recall(self, opening: Opening, data: bytes) -> str | None:
-        return self._keys.get((opening.digest, data)) if len(data) <= _SPELLING_BYTES else None
+    def recall(self, opening: Opening, head: Head, data: bytes) -> str | None:
+        # by the whole content type: its parameters may say what the bytes are
+        return self._keys.get((opening.digest, head.content_type, data)) if len(data) <= _SPELLING_BYTES else None
 
-    def keep(self, opening: Opening, data: bytes, key: str) -> None:
+    def keep(self, opening: Opening, head: Head, data: bytes, key: str) -> None:
         size = len(data)
         if size > _SPELLING_BYTES:
             return
@@ -182,7 +183,7 @@ class Spellings:
             self._keys.clear()
             self._held_bytes = 0
         self._held_bytes += size + _SPELLING_OVERHEAD_BYTES
-        self._keys[opening.digest, data] = key
+        self._keys[opening.digest, head.content_type, data] = key
 
 
 def _canonical(data: bytes) -> bytes:

@@ -57,7 +57,7 @@ class Cache(AroundExchange, Lifespan, Samples):
             opening = opening_of(exchange, head, self._secret)
             if data is None:
                 raise Unsuitable("the request's body streams past")
-            spelled = self._spellings.recall(opening, data)
+            spelled = self._spellings.recall(opening, head, data)
             key = cache_key(opening, head, data) if spelled is None else spelled
         except Unsuitable as reason:
             self._note(exchange, "skip", str(reason))
@@ -68,7 +68,7 @@ class Cache(AroundExchange, Lifespan, Samples):
         entry = None if head.no_cache else self._store.recall(key)
         if entry is not None:
             if spelled is None:
-                self._spellings.keep(opening, data, key)
+                self._spellings.keep(opening, head, data, key)
             now = time.monotonic()
             self._note(exchange, "hit", "", key=key[:12], age_seconds=round(now - entry.stored, 3))
             return entry.replayed(self._name, now, self._config.ttl)

@@ -348,31 +348,42 @@ def attempt(make: Callable[[], str]) -> str:
 
 
 class TestSpellings:
-    def opening(self, **headers: str) -> Opening:
-        exchange = chat(headers=headers)
-        return opening_of(exchange, read_head(exchange.request.headers), SECRET)
+    def asked(self, exchange: Exchange) -> tuple[Opening, Head]:
+        head = read_head(exchange.request.headers)
+        return opening_of(exchange, head, SECRET), head
 
     def test_know_a_body_again_only_by_all_its_bytes(self) -> None:
-        spellings, opening = Spellings(), self.opening()
-        spellings.keep(opening, b'{"a":1}', "k")
-        assert spellings.recall(opening, b'{"a":1}') == "k"
-        assert spellings.recall(opening, b'{"a": 1}') is None
+        spellings, asked = Spellings(), self.asked(chat())
+        spellings.keep(*asked, b'{"a":1}', "k")
+        assert spellings.recall(*asked, b'{"a":1}') == "k"
+        assert spellings.recall(*asked, b'{"a": 1}') is None
 
     def test_are_each_agents_own(self) -> None:
         spellings = Spellings()
-        spellings.keep(self.opening(authorization="Bearer a"), b"{}", "k")
-        assert spellings.recall(self.opening(authorization="Bearer b"), b"{}") is None
+        spellings.keep(*self.asked(chat(headers={"authorization": "Bearer a"})), b"{}", "k")
+        assert spellings.recall(*self.asked(chat(headers={"authorization": "Bearer b"})), b"{}") is None
+
+    @pytest.mark.parametrize("calls", DIFFERENT.values(), ids=list(DIFFERENT))
+    def test_never_take_one_call_for_another(self, calls: tuple[Exchange, ...]) -> None:
+        """The same bytes are other audio at another rate, and another form with another boundary."""
+        spellings = Spellings()
+        for exchange in calls:
+            if (wanted := key_or_none(exchange)) is None:
+                continue
+            data = exchange.request.body.data or b""
+            assert spellings.recall(*self.asked(exchange), data) in (None, wanted)
+            spellings.keep(*self.asked(exchange), data, wanted)
 
     def test_hold_a_mebibyte_at_most_and_nothing_large(self) -> None:
-        spellings, opening = Spellings(), self.opening()
+        spellings, asked = Spellings(), self.asked(chat())
         tracemalloc.start()
         try:
             for number in range(3000):
-                spellings.keep(opening, b"%d" % number * 200, "k" * 32)
-                spellings.keep(opening, b"%d" % number + bytes(20_000), "k")
+                spellings.keep(*asked, b"%d" % number * 200, "k" * 32)
+                spellings.keep(*asked, b"%d" % number + bytes(20_000), "k")
             held, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
         assert held < 2**20
-        assert spellings.recall(opening, b"2999" * 200) == "k" * 32
-        assert spellings.recall(opening, b"2999" + bytes(20_000)) is None
+        assert spellings.recall(*asked, b"2999" * 200) == "k" * 32
+        assert spellings.recall(*asked, b"2999" + bytes(20_000)) is None
