@@ -78,6 +78,17 @@ def plugins(configuration: Configuration, watchdog: Watchdog) -> tuple[Loaded, .
     return tuple(loaded)
 
 
+def plugin_problems(configuration: Configuration) -> tuple[Problem, ...]:
+    """What is wrong with the plugins that *configuration* names, and with their own settings."""
+    try:
+        Host(plugins(configuration, Watchdog()))
+    except InvalidConfiguration as error:
+        return error.problems
+    except Unusable as error:
+        return (configuration.problem(("plugins",), str(error)),)
+    return ()
+
+
 class Service:
     """Made from a configuration; `start` takes it into service, `stop` out of it."""
 

@@ -31,8 +31,10 @@ def examined(file: Path | None, overrides: Sequence[str]) -> Examined:
         configuration, problems = error.configuration, error.problems
     if configuration is None or any(map(_about_entries, problems)):
         return Examined(configuration, problems)  # nobody knows which plugins are meant
+    from sidecar.service import plugin_problems
+
     # what is wrong with a reference is found by both
-    return Examined(configuration, tuple(dict.fromkeys((*problems, *_with_plugins(configuration)))))
+    return Examined(configuration, tuple(dict.fromkeys((*problems, *plugin_problems(configuration)))))
 
 
 def usable(file: Path | None, overrides: Sequence[str], *, allow_missing: bool = False) -> Configuration:
@@ -75,18 +77,3 @@ def serious(problems: Iterable[Problem], *, allow_missing: bool = False, strict:
 def _about_entries(problem: Problem) -> bool:
     """Whether it is about the list of plugins, and not just about a plugin's own settings."""
     return problem.path.startswith("plugins") and not re.match(r"plugins\[\d+\]\.config\b", problem.path)
-
-
-def _with_plugins(configuration: Configuration) -> tuple[Problem, ...]:
-    """What is wrong with the plugins and their own settings."""
-    from sidecar.host import Host, Unusable
-    from sidecar.service import plugins
-    from sidecar.watchdog import Watchdog
-
-    try:
-        Host(plugins(configuration, Watchdog()))
-    except InvalidConfiguration as error:
-        return error.problems
-    except Unusable as error:
-        return (configuration.problem(("plugins",), str(error)),)
-    return ()

@@ -10,16 +10,14 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from sidecar.catalogue import CATALOGUE
-from sidecar.configuration import Configuration, InvalidConfiguration, Problem
+from sidecar.configuration import Configuration, Problem
 from sidecar.configuration.decoding import Decoder
 from sidecar.configuration.document import Node, at, parsed
 from sidecar.configuration.override import Override, applied, from_environment
 from sidecar.configuration.problem import DEFAULTS, Finding, Place, Source, ordered
 from sidecar.dialects import names
-from sidecar.host import Host, Unusable
-from sidecar.service import plugins
+from sidecar.service import plugin_problems
 from sidecar.settings import Settings
-from sidecar.watchdog import Watchdog
 
 _FILE_REFERENCE = re.compile(r"(?<!\$)\$\{file:(?:/|~/)[^}]*\}")
 _NOT_HERE = "${env:FILE}"
@@ -60,7 +58,7 @@ def checked(
     # the default plugins need no looking at, which would take longer than all the rest
     given = bool(config) or listed is not None
     if given and not broken and not any(_about_entries(problem) for problem in problems):
-        problems = tuple(dict.fromkeys((*problems, *_with_plugins(configuration))))
+        problems = tuple(dict.fromkeys((*problems, *plugin_problems(configuration))))
     return configuration, tuple(problem for problem in problems if not problem.missing)
 
 
@@ -102,14 +100,3 @@ def _sealed(node: Node) -> Node:
 def _about_entries(problem: Problem) -> bool:
     """Whether nobody knows which plugins are meant."""
     return problem.path.startswith("plugins") and not re.match(r"plugins\[\d+\]\.config\b", problem.path)
-
-
-def _with_plugins(configuration: Configuration) -> tuple[Problem, ...]:
-    """What is wrong with the plugins and their own settings."""
-    try:
-        Host(plugins(configuration, Watchdog()))
-    except InvalidConfiguration as error:
-        return error.problems
-    except Unusable as error:
-        return (configuration.problem(("plugins",), str(error)),)
-    return ()
