@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ KNOWN: Final = (
     "config",
     "config-map",
     "cpu-request",
+    "egress-lock",
     "extra-ca-config-map",
     "hosts",
     "image",
@@ -64,6 +66,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """The ConfigMap with the configuration; "" for none."""
     plugins: str
     """What the proxy is told of its plugins, as YAML; "" for what the configuration says."""
+    egress_lock: tuple[IPv4Network | IPv6Network, ...] | None
+    """The networks that containers may dial themselves, if all else must go through the sidecar."""
     extra_ca: tuple[str, str] | None
     """The ConfigMap with further certificates, and the key in it."""
     configuration: Configuration
@@ -107,6 +111,7 @@ def asked(annotations: Mapping[str, Any], settings: InjectSettings, refuse: Refu
         inline="config" in texts,
         config_map=config_map,
         plugins=plugins,
+        egress_lock=_egress_lock(texts, refuse),
         extra_ca=(name, key or "ca.crt") if name else None,
         configuration=configuration,
         remarks=tuple(f"{each.path}: {each.message}" for each in problems if each.severity != "error"),
@@ -201,6 +206,19 @@ def _switch(texts: Mapping[str, str], name: str, refuse: Refuse) -> bool:
     if (text := texts.get(name, "true")) not in ("true", "false"):
         refuse(_wrong(name, text, "true or false"))
     return text != "false"
+
+
+def _egress_lock(texts: Mapping[str, str], refuse: Refuse) -> tuple[IPv4Network | IPv6Network, ...] | None:
+    if (text := texts.get("egress-lock", "false").strip()) in ("true", "false"):
+        return () if text == "true" else None
+    networks = []
+    for each in (part.strip() for part in text.split(",")):
+        try:
+            networks.append(ip_network(each))
+        except ValueError as error:
+            expected = "true, or networks separated by commas that may be dialled past the sidecar"
+            refuse(_wrong("egress-lock", each, expected, str(error)))
+    return tuple(networks)
 
 
 def _hosts(text: str, refuse: Refuse) -> Iterable[str]:

@@ -1,6 +1,7 @@
 """The containers and volumes that are added to a pod."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network, IPv6Network
 
 from sidecar.inject.asked import Asked
 from sidecar.inject.environment import escaped
@@ -15,11 +16,13 @@ from sidecar.inject.names import (
     HTTPS_PORT,
     KEYS,
     KEYS_VOLUME,
+    LOCK,
     PROBES_PORT,
     PROBES_PORT_NAME,
     PROXY,
     REDIRECT_PORT,
     RULES,
+    RULES_FILES,
     TRUST,
     TRUST_VOLUME,
 )
@@ -57,28 +60,46 @@ def proxy(asked: Asked) -> Table:
     }
 
 
-def rules(asked: Asked, meshes: Iterable[int]) -> Table:
-    """Has the kernel turn the pod's connections round. nft is called directly: its file has the capability.
+def rules(asked: Asked, meshes: Iterable[int]) -> Iterator[Table]:
+    """Has the kernel turn the pod's connections round, and keep those in that would pass by the proxy, as asked.
 
     Args:
         meshes: the users of service meshes' proxies. Were theirs not let out as well, they and we would lead each
             other's connections round for ever.
     """
+    uid = f"UID={_elements((asked.uid, *meshes))}"
+    if asked.mode == "redirect":
+        yield _nft(RULES, "redirect.nft", asked, uid, f"PORTS={_elements((HTTPS_PORT,))}", f"PROXY={REDIRECT_PORT}")
+    if (networks := asked.egress_lock) is not None:
+        clusters = (f"CLUSTER{version}={_elements(_of_version(networks, version))}" for version in (4, 6))
+        yield _nft(LOCK, "egress-lock.nft", asked, uid, *clusters)
+
+
+def _nft(name: str, file: str, asked: Asked, *defined: str) -> Table:
+    """Runs nft, which is called directly: its file has the capability."""
     security = _security(asked.uid)
     security["capabilities"]["add"] = ["NET_ADMIN"]
-    exempt = ", ".join(map(str, (asked.uid, *meshes)))
-    defined = (f"UID={{ {exempt} }}", f"PORTS={{ {HTTPS_PORT} }}", f"PROXY={REDIRECT_PORT}")
     return {
-        "name": RULES,
+        "name": name,
         "image": asked.image,
         "command": [
             "/usr/sbin/nft",
             *(word for each in defined for word in ("-D", each)),
-            *("-f", "/etc/agent-sidecar/redirect.nft"),
+            "-f",
+            f"{RULES_FILES}/{file}",
         ],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": security,
     }
+
+
+def _elements(values: Iterable[object]) -> str:
+    """A set as nft has it."""
+    return f"{{ {', '.join(map(str, values))} }}"
+
+
+def _of_version(networks: Iterable[IPv4Network | IPv6Network], version: int) -> Iterator[IPv4Network | IPv6Network]:
+    return (network for network in networks if network.version == version)
 
 
 def volumes(asked: Asked) -> list[Table]:

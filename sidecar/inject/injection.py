@@ -108,10 +108,8 @@ def _placed(pod: Table, wish: Asked, default_container: str | None) -> Iterator[
         env = container.get("env") or ()
         yield from environment.remarks(container["name"], env, due)
         added.agent[str(container["name"])] = _changed(container, due)
-    ours = [proxy(wish)]
-    if wish.mode == "redirect":
-        present = {container["name"] for container in containers(pod)}
-        ours.append(rules(wish, [uid for name, uid in MESHES.items() if name in present]))
+    present = {container["name"] for container in containers(pod)}
+    ours = [proxy(wish), *rules(wish, [uid for name, uid in MESHES.items() if name in present])]
     opened(spec, "initContainers", list, added.made)[:0] = ours
     added.containers = [container["name"] for container in ours]
     opened(spec, "volumes", list, added.made).extend(volumes(wish))

@@ -16,7 +16,8 @@ UNPRIVILEGED: Final = "net.ipv4.ip_unprivileged_port_start"
 
 PROXY: Final = "agent-sidecar"
 RULES: Final = "agent-sidecar-rules"
-CONTAINERS: Final = (PROXY, RULES)
+LOCK: Final = "agent-sidecar-lock"
+CONTAINERS: Final = (PROXY, RULES, LOCK)
 
 KEYS_VOLUME: Final = "agent-sidecar-keys"
 TRUST_VOLUME: Final = "agent-sidecar-trust"
@@ -27,6 +28,8 @@ VOLUMES: Final = (KEYS_VOLUME, TRUST_VOLUME, CONFIG_VOLUME, EXTRA_CA_VOLUME)
 KEYS: Final = "/run/agent-sidecar/keys"
 TRUST: Final = "/run/agent-sidecar/trust"
 CONFIG: Final = "/etc/agent-sidecar/config"
+#: Where the image has its rules.
+RULES_FILES: Final = "/etc/agent-sidecar"
 EXTRA_CA: Final = "/etc/agent-sidecar/extra-ca"
 CONFIG_FILE: Final = "sidecar.yaml"
 EXTRA_CA_FILE: Final = "ca.crt"

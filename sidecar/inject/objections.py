@@ -39,16 +39,22 @@ def reasons(pod: Table, asked: Asked, *, namespace: str, hosts_only: bool) -> It
         yield 'the pod is for Windows, and there is no sidecar for it; label it agent-sidecar.io/inject: "false"'
     if "kubernetes.io/config.mirror" in (metadata.get("annotations") or {}):
         yield "it mirrors a static pod, which only its node can change; inject the file on the node"
-    if asked.mode == "redirect" and hosts_only:
-        yield (
-            f"mode redirect needs NET_ADMIN, which Pod Security forbids in namespace {namespace}; "
-            f"set {DOMAIN}mode: hosts, or label the namespace pod-security.kubernetes.io/enforce: privileged"
-        )
+    if hosts_only and asked.mode == "redirect":
+        yield _forbidden("mode redirect", f"set {DOMAIN}mode: hosts", namespace)
+    if hosts_only and asked.egress_lock is not None:
+        yield _forbidden(f"annotation {DOMAIN}egress-lock", "leave it out", namespace)
     yield from _names_taken(spec)
     yield from _same_user(spec, asked.uid)
     yield from _ports_taken(pod, asked.mode)
     if asked.mode == "hosts":
         yield from _sysctl(spec)
+
+
+def _forbidden(what: str, mending: str, namespace: str) -> str:
+    return (
+        f"{what} needs NET_ADMIN, which Pod Security forbids in namespace {namespace}; "
+        f"{mending}, or label the namespace pod-security.kubernetes.io/enforce: privileged"
+    )
 
 
 def _names_taken(spec: Table) -> Iterator[str]:
@@ -97,11 +103,12 @@ def warnings(pod: Table, asked: Asked) -> Iterator[str]:
     yield from asked.remarks
     if pod["spec"].get("shareProcessNamespace"):
         yield f"shareProcessNamespace: containers of uid 0 or {asked.uid} can read the key of the sidecar's CA"
+    has_rules = asked.mode == "redirect" or asked.egress_lock is not None
     for container in containers(pod):
         name, security = container["name"], container.get("securityContext") or {}
         added = (security.get("capabilities") or {}).get("add") or ()
-        if asked.mode == "redirect" and (security.get("privileged") or {"NET_ADMIN", "ALL"} & set(added)):
-            yield f"container {name} is privileged or has NET_ADMIN: it can undo the redirection"
+        if has_rules and (security.get("privileged") or {"NET_ADMIN", "ALL"} & set(added)):
+            yield f"container {name} is privileged or has NET_ADMIN: it can undo the rules of the sidecar"
         for variable in container.get("env") or ():
             if str(variable.get("name")).lower() in ("https_proxy", "all_proxy") and variable.get("value"):
                 yield f"container {name} sets {variable['name']}: its calls go to that proxy, past the sidecar"

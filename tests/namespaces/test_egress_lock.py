@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from sidecar.inject import InjectSettings, inject
+from sidecar.inject.names import RULES_FILES
 from tests.namespaces.capture import OURS, captured
 from tests.namespaces.conftest import OTHER, PROVIDER, World, serving
 from tests.namespaces.pod import ROOT, SIDECAR_UID, Pod
@@ -122,3 +124,22 @@ async def test_the_lock_may_be_set_twice(pod: Pod) -> None:
     await lock(pod)
     assert await pod.done("nft", "-s", "list", "ruleset") == once
     assert once.count("reject with tcp reset") == 1
+
+
+async def test_rules_and_lock_are_set_as_the_injector_writes_them(pod: Pod, world: World) -> None:
+    asked = {"agent-sidecar.io/mode": "redirect", "agent-sidecar.io/egress-lock": pod.outside6}
+    agent = {"metadata": {"annotations": asked}, "spec": {"containers": [{"name": "app", "image": "app"}]}}
+    done = inject(agent, InjectSettings(uid=SIDECAR_UID), namespace="voice", allowed="any")
+    _, *rules = done.pod["spec"]["initContainers"]
+    script = answering(answer(b"at another port"))
+    async with (
+        serving(script, pod.outside, 0) as port,
+        serving(script, pod.outside6, 0) as port6,
+        captured("redirect", pod, world),
+    ):
+        await pod.done("nft", "flush", "ruleset")
+        for container in rules:
+            await pod.done(*(word.replace(RULES_FILES, str(LOCK.parent)) for word in container["command"]))
+        assert OURS in (await pod.curl(URL)).out
+        assert (await pod.curl(f"http://{OTHER}:{port}/")).code == 7
+        assert "at another port" in (await pod.curl(f"http://[{pod.outside6}]:{port6}/")).out

@@ -103,6 +103,30 @@ def test_rules_are_set_by_nft_itself_with_the_uid_of_the_proxy() -> None:
     assert set(re.findall(r"\$([A-Z]+)", "\n".join(lines))) == {word.split("=")[0] for word in defined[1::2]}
 
 
+def test_the_egress_lock_is_set_after_the_rules_and_leaves_the_networks_that_are_named_open() -> None:
+    new = injected(pod(annotations={"mode": "redirect", "egress-lock": "10.0.0.0/8, fd00::/8,192.168.1.7"}))
+    assert [each["name"] for each in new["spec"]["initContainers"]] == [
+        "agent-sidecar",
+        "agent-sidecar-rules",
+        "agent-sidecar-lock",
+    ]
+    lock = named(new["spec"]["initContainers"], "agent-sidecar-lock")
+    open_ = ["-D", "CLUSTER4={ 10.0.0.0/8, 192.168.1.7/32 }", "-D", "CLUSTER6={ fd00::/8 }"]
+    assert lock["command"] == [
+        *("/usr/sbin/nft", "-D", "UID={ 64443 }", *open_),
+        *("-f", "/etc/agent-sidecar/egress-lock.nft"),
+    ]
+    assert lock["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
+
+
+@pytest.mark.parametrize("mode", ["hosts", "env"])
+def test_the_egress_lock_needs_no_redirection(mode: str) -> None:
+    new = injected(pod(annotations={"mode": mode, "egress-lock": "true"}))
+    assert [each["name"] for each in new["spec"]["initContainers"]] == ["agent-sidecar", "agent-sidecar-lock"]
+    unlocked = injected(pod(annotations={"mode": mode, "egress-lock": "false"}))
+    assert unlocked["spec"]["initContainers"] == [proxy(new)]
+
+
 @pytest.mark.parametrize(("mesh", "user"), [("istio-proxy", 1337), ("linkerd-proxy", 2102)])
 @pytest.mark.parametrize("kind", ["initContainers", "containers"])
 def test_the_proxy_of_a_mesh_is_let_out_as_well(mesh: str, user: int, kind: str) -> None:

@@ -57,6 +57,8 @@ def pods(draw: st.DrawFn) -> Table:
     metadata = draw(optional(annotations=ANNOTATIONS, labels=st.just({"app": "a"})))
     if mode is not None:
         metadata["annotations"] = {**(metadata.get("annotations") or {}), f"{DOMAIN}mode": mode}
+    if (lock := draw(st.sampled_from([None, None, "true", "10.0.0.0/8,fd00::/8"]))) is not None:
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), f"{DOMAIN}egress-lock": lock}
     names = draw(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True))
     each = [{"name": name, **draw(INSIDE)} for name in names]
     agents = draw(st.integers(1, len(each)))

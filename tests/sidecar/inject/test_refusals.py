@@ -84,6 +84,11 @@ REASONS = {
         "the sidecar would ask for 96Mi of memory and may have 64Mi; change agent-sidecar.io/memory-limit",
     ),
     "switch": (pod(annotations={"trust-java": "no"}), 'trust-java: "no" does not fit; expected true or false'),
+    "network": (
+        pod(annotations={"egress-lock": "10.0.0.1/8"}),
+        "expected true, or networks separated by commas that may be dialled past the sidecar; 10.0.0.1/8 has host bits",
+    ),
+    "no network": (pod(annotations={"egress-lock": ""}), 'egress-lock: "" does not fit; expected true, or networks'),
     "pattern of hosts": (pod(annotations={"hosts": "*.openai.azure.com"}), "expected whole names such as"),
     "address for a host": (pod(annotations={"hosts": "10.0.0.1"}), "expected whole names such as"),
     "host": (pod(annotations={"hosts": "https://a.example"}), "leave out the scheme and the path"),
@@ -143,6 +148,12 @@ def test_redirection_is_refused_where_pod_security_forbids_it() -> None:
     (told,) = refused(own, allowed="hosts")
     assert "forbids in namespace voice; set agent-sidecar.io/mode: hosts, or label the namespace" in told
     assert inject(pod(), SETTINGS, namespace="voice", allowed="hosts").warnings == ()
+
+
+def test_the_egress_lock_is_refused_where_pod_security_forbids_it() -> None:
+    (told,) = refused(pod(annotations={"egress-lock": "true"}), allowed="hosts")
+    assert "agent-sidecar.io/egress-lock needs NET_ADMIN" in told
+    assert "leave it out, or label the namespace" in told
 
 
 @pytest.mark.parametrize(
@@ -214,7 +225,11 @@ WARNINGS = [
     (pod(shareProcessNamespace=True), "shareProcessNamespace: containers of uid 0 or 64443 can read the key"),
     (
         pod(container(securityContext={"privileged": True}), annotations={"mode": "redirect"}),
-        "container app is privileged or has NET_ADMIN: it can undo the redirection",
+        "container app is privileged or has NET_ADMIN: it can undo the rules of the sidecar",
+    ),
+    (
+        pod(container(securityContext={"privileged": True}), annotations={"egress-lock": "true"}),
+        "container app is privileged or has NET_ADMIN",
     ),
     (
         pod(container(securityContext={"capabilities": {"add": ["NET_ADMIN"]}}), annotations={"mode": "redirect"}),
