@@ -147,3 +147,15 @@ TAILS = [
 def test_the_tail_of_a_stream_falls_into_blocks(tail: bytes, data: list[bytes | None]) -> None:
     events = [sse.event_of(block) for block in sse.blocks(tail)]
     assert [event and event.data for event in events] == data
+
+
+@given(
+    st.lists(st.sampled_from([b"data: a", b"data:b", b"event: x", b": c", b""]), max_size=12),
+    st.lists(st.sampled_from([b"\n", b"\r\n", b"\r"]), min_size=1, max_size=3),
+)
+def test_a_stream_falls_into_the_blocks_that_a_reader_finds(lines: list[bytes], ends: list[bytes]) -> None:
+    tail = b"".join(line + ends[number % len(ends)] for number, line in enumerate(lines)) + ends[0] * 2
+    reader = Reader()
+    events = [(event.data, event.type) for event in reader.feed(tail)]
+    blocks = [event for block in sse.blocks(tail) if (event := sse.event_of(block)) is not None]
+    assert [(event.data, event.type) for event in blocks] == events
