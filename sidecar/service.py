@@ -6,6 +6,7 @@ A reload builds a second one, lets it take over, and lets the first finish what 
 import asyncio
 import contextlib
 import logging
+import re
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Sequence
@@ -36,6 +37,8 @@ from sidecar.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
+#: What is wrong with a plugin's own settings, and not with the list of plugins, stands there.
+_OWN_SETTINGS = re.compile(r"plugins\[\d+\]\.config\b")
 #: Hosts that no provider is configured for, to which connections are kept.
 _OTHER_UPSTREAMS = 64
 #: Calls that have ended wait so long for others, and are accounted for so many at a time before the loop turns again:
@@ -78,15 +81,21 @@ def plugins(configuration: Configuration, watchdog: Watchdog) -> tuple[Loaded, .
     return tuple(loaded)
 
 
-def plugin_problems(configuration: Configuration) -> tuple[Problem, ...]:
-    """What is wrong with the plugins that *configuration* names, and with their own settings."""
+def with_those_of_plugins(configuration: Configuration, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """*problems*, and what is wrong with the plugins that *configuration* names and with their own settings.
+
+    Those are not looked at if *problems* have it that nobody knows which plugins are meant.
+    """
+    if any(problem.path.startswith("plugins") and not _OWN_SETTINGS.match(problem.path) for problem in problems):
+        return problems
+    found: tuple[Problem, ...] = ()
     try:
         Host(plugins(configuration, Watchdog()))
     except InvalidConfiguration as error:
-        return error.problems
+        found = error.problems
     except Unusable as error:
-        return (configuration.problem(("plugins",), str(error)),)
-    return ()
+        found = (configuration.problem(("plugins",), str(error)),)
+    return tuple(dict.fromkeys((*problems, *found)))  # what is wrong with a reference is found by both
 
 
 class Service:

@@ -1,7 +1,6 @@
 """The configuration that a command was given, and everything that is wrong with it, plugins included."""
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -29,12 +28,11 @@ def examined(file: Path | None, overrides: Sequence[str]) -> Examined:
         problems = configuration.warnings
     except InvalidConfiguration as error:
         configuration, problems = error.configuration, error.problems
-    if configuration is None or any(map(_about_entries, problems)):
-        return Examined(configuration, problems)  # nobody knows which plugins are meant
-    from sidecar.service import plugin_problems
+    if configuration is not None:
+        from sidecar.service import with_those_of_plugins
 
-    # what is wrong with a reference is found by both
-    return Examined(configuration, tuple(dict.fromkeys((*problems, *plugin_problems(configuration)))))
+        problems = with_those_of_plugins(configuration, problems)
+    return Examined(configuration, problems)
 
 
 def usable(file: Path | None, overrides: Sequence[str], *, allow_missing: bool = False) -> Configuration:
@@ -72,8 +70,3 @@ def serious(problems: Iterable[Problem], *, allow_missing: bool = False, strict:
         for problem in problems
         if (strict or problem.severity == "error") and not (allow_missing and problem.missing)
     )
-
-
-def _about_entries(problem: Problem) -> bool:
-    """Whether it is about the list of plugins, and not just about a plugin's own settings."""
-    return problem.path.startswith("plugins") and not re.match(r"plugins\[\d+\]\.config\b", problem.path)

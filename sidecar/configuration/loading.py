@@ -11,8 +11,8 @@ from sidecar.catalogue import CATALOGUE
 from sidecar.configuration.decoding import Decoder
 from sidecar.configuration.document import MOST_BYTES, Node, at, parsed
 from sidecar.configuration.inforce import Configuration
-from sidecar.configuration.override import applied, from_environment, from_options
-from sidecar.configuration.problem import DEFAULTS, Finding, InvalidConfiguration, Place, Source, ordered
+from sidecar.configuration.override import Override, applied, from_environment, from_options
+from sidecar.configuration.problem import DEFAULTS, Finding, InvalidConfiguration, Place, Problem, Source, ordered
 from sidecar.dialects import names
 from sidecar.settings import Settings
 
@@ -41,20 +41,41 @@ def load(
     findings: list[Finding] = []
     source = None if path is None else _source(Path(path), findings)
     root = None if source is None else parsed(source, findings.append)
-    broken = bool(findings)
+    readable = not findings
     found = [*from_environment(environ, findings.append), *from_options(overrides, findings.append)]
-    settings = None
-    if not broken:
-        root = applied(root, found, findings.append)
-        settings = _settings(root, environ, findings.append)
-    configuration = Configuration(settings or Settings(), root, environ)
-    if settings is not None:
-        findings += configuration.contradictions(names() if dialects is None else dialects, findings)
-    problems = ordered(findings)
-    if any(problem.severity == "error" for problem in problems):
-        raise InvalidConfiguration(problems, None if settings is None else configuration)
+    configuration, problems = put_together(root, found, environ, findings, readable=readable, dialects=dialects)
+    if configuration is None or any(problem.severity == "error" for problem in problems):
+        raise InvalidConfiguration(problems, configuration)
     configuration.warnings = problems
     return configuration
+
+
+def put_together(
+    root: Node | None,
+    overrides: Sequence[Override],
+    environ: Mapping[str, str],
+    findings: list[Finding],
+    *,
+    readable: bool = True,
+    dialects: Collection[str] | None = None,
+) -> tuple[Configuration | None, tuple[Problem, ...]]:
+    """The configuration of a document with *overrides*, defaults in place of what is wrong, and all that is wrong.
+
+    Args:
+        root: the document; None if it is empty.
+        environ: where ``${env:…}`` is looked up.
+        findings: what is wrong so far.
+        readable: whether the document could be read; if not, there is no configuration.
+    """
+    settings = None
+    if readable:
+        root = applied(root, overrides, findings.append)
+        settings = _settings(root, environ, findings.append)
+    if settings is None:
+        return None, ordered(findings)
+    configuration = Configuration(settings, root, environ)
+    findings += configuration.contradictions(names() if dialects is None else dialects, findings)
+    return configuration, ordered(findings)
 
 
 def _source(path: Path, findings: list[Finding]) -> Source | None:

@@ -9,14 +9,12 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from sidecar.catalogue import CATALOGUE
 from sidecar.configuration import Configuration, Problem
-from sidecar.configuration.decoding import Decoder
-from sidecar.configuration.document import Node, at, parsed
-from sidecar.configuration.override import Override, applied, from_environment
-from sidecar.configuration.problem import DEFAULTS, Finding, Place, Source, ordered
-from sidecar.dialects import names
-from sidecar.service import plugin_problems
+from sidecar.configuration.document import Node, parsed
+from sidecar.configuration.loading import put_together
+from sidecar.configuration.override import Override, from_environment
+from sidecar.configuration.problem import Finding, Place, Source, ordered
+from sidecar.service import with_those_of_plugins
 from sidecar.settings import Settings
 
 _FILE_REFERENCE = re.compile(r"(?<!\$)\$\{file:(?:/|~/)[^}]*\}")
@@ -36,30 +34,17 @@ def checked(
     """
     findings: list[Finding] = []
     root = parsed(Source(name, config), findings.append)
-    if root is not None and root.value is not None and not isinstance(root.value, dict):
-        kind = "a list" if isinstance(root.value, list) else "a single value"
-        message = f"the configuration is {kind}; expected sections such as listen, providers and plugins"
-        findings.append(Finding(place=root.place, path="", message=message))
-        root = None
-    broken = bool(findings)
-    over = from_environment(environ, findings.append)
+    readable = not findings
+    overrides = from_environment(environ, findings.append)
     if listed is not None:
-        over.append(Override(("plugins",), listed))
-    root = applied(root, over, findings.append)
-    root = Node({}, Place(DEFAULTS), Place(DEFAULTS)) if root is None else _sealed(root)
-    switch = at(root, ("catalogue",))
-    built_in = {} if switch is not None and switch.value is False else CATALOGUE
-    base = Settings(providers=dict(built_in))
-    settings = Decoder({}, findings.append).section(root, Settings, "", base)
-    configuration = Configuration(settings if isinstance(settings, Settings) else base, root, {})
-    if not broken:
-        findings += configuration.contradictions(names(), findings)
-    problems = ordered(findings)
+        overrides.append(Override(("plugins",), _sealed(listed)))
+    sealed = None if root is None else _sealed(root)
+    configuration, problems = put_together(sealed, overrides, {}, findings, readable=readable)
     # the default plugins need no looking at, which would take longer than all the rest
-    given = bool(config) or listed is not None
-    if given and not broken and not any(_about_entries(problem) for problem in problems):
-        problems = tuple(dict.fromkeys((*problems, *plugin_problems(configuration))))
-    return configuration, tuple(problem for problem in problems if not problem.missing)
+    if configuration is not None and (config or listed is not None):
+        problems = with_those_of_plugins(configuration, problems)
+    told = tuple(problem for problem in problems if not problem.missing)
+    return configuration or Configuration(Settings(), None, {}), told
 
 
 def listed_plugins(text: str, name: str) -> tuple[Node | None, tuple[Problem, ...]]:
@@ -95,8 +80,3 @@ def _sealed(node: Node) -> Node:
     if isinstance(value, str) and "${file:" in value:
         return replace(node, value=_FILE_REFERENCE.sub(_NOT_HERE, value))
     return node
-
-
-def _about_entries(problem: Problem) -> bool:
-    """Whether nobody knows which plugins are meant."""
-    return problem.path.startswith("plugins") and not re.match(r"plugins\[\d+\]\.config\b", problem.path)
