@@ -1,11 +1,15 @@
 """Whether providers, and the collector of traces, can be reached: all at the same time, and none for long."""
 
+import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from email.utils import parsedate_to_datetime
 from queue import Empty, Queue
+from statistics import median
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -29,6 +33,8 @@ class Target(Struct, frozen=True, kw_only=True, eq=False):
     trust: Callable[[], ssl.SSLContext]
     known: tuple[str, ...] | str | None = None
     """Its addresses, or why there are none; None: whatever the system says, which may follow the hosts file."""
+    speaks_http: bool = True
+    """Whether it may be asked what time it is."""
 
 
 class Reached(Struct, frozen=True):
@@ -37,22 +43,28 @@ class Reached(Struct, frozen=True):
     failed: str = ""
     reason: str = ""
     took_seconds: float = 0.0
+    ahead_seconds: float | None = None
+    """By how much our clock is ahead of theirs, whose dates have whole seconds; None if they do not say."""
 
 
 #: How a certificate is refused for its dates.
 _OF_TIME = ("not yet valid", "expired")
 _OUT_OF_TIME = Reached("time", f"no answer within {PATIENCE_SECONDS:g} s")
+#: Dates have whole seconds, and answers are on their way for a while.
+_FITTING_SECONDS = 5.0
+_HEAD_BYTES = 16 * 1024
+_DATE = re.compile(rb"(?i)\r\ndate:[ \t]*([^\r\n]+)\r\n")
 
 
 def reach(target: Target) -> Reached:
-    """Look the name up, connect, and shake hands; nothing is asked for."""
+    """Look the name up, connect, and shake hands; nothing is asked for but the time."""
     began = time.monotonic()
     origin = target.origin
     try:
-        with _connected(target) as sock:
-            if origin.tls:
-                with target.trust().wrap_socket(sock, server_hostname=origin.host):
-                    pass
+        with _connected(target) as plain, _secured(plain, target) as sock:
+            took = time.monotonic() - began
+            left = PATIENCE_SECONDS / 2 - took
+            ahead = _ahead(sock, origin, left) if target.speaks_http and left > 0 else None
     except socket.gaierror as error:
         return Reached("resolve", (error.strerror or str(error)).lower())
     except ssl.SSLCertVerificationError as error:
@@ -61,7 +73,31 @@ def reach(target: Target) -> Reached:
         return Reached("tls", (error.reason or str(error)).lower().replace("_", " "))
     except OSError as error:
         return Reached("connect", (error.strerror or str(error)).lower())
-    return Reached(took_seconds=time.monotonic() - began)
+    return Reached(took_seconds=took, ahead_seconds=ahead)
+
+
+def _secured(plain: socket.socket, target: Target) -> AbstractContextManager[socket.socket]:
+    """The connection with TLS, if the target has that."""
+    if not target.origin.tls:
+        return nullcontext(plain)
+    return target.trust().wrap_socket(plain, server_hostname=target.origin.host)
+
+
+def _ahead(sock: socket.socket, origin: Origin, patience_seconds: float) -> float | None:
+    """By how much our clock is ahead of the peer's; None if that does not say."""
+    ends = time.monotonic() + patience_seconds
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    try:
+        sock.sendall(f"HEAD / HTTP/1.1\r\nHost: {host}:{origin.port}\r\nConnection: close\r\n\r\n".encode())
+        head = b""
+        while (found := _DATE.search(head)) is None:
+            sock.settimeout(max(ends - time.monotonic(), 0.001))
+            if not (chunk := sock.recv(4096)) or len(head) > _HEAD_BYTES:
+                return None
+            head += chunk
+        return time.time_ns() / 1e9 - parsedate_to_datetime(found[1].decode("latin-1")).timestamp()
+    except (OSError, ValueError, OverflowError):
+        return None
 
 
 def _connected(target: Target) -> socket.socket:
@@ -103,7 +139,18 @@ def providers(targets: Sequence[Target]) -> list[Checked]:
     if not targets:
         return [_PROVIDERS.noted("the configuration names none with a url; --providers tries the built-in ones")]
     results = together([lambda target=target: reach(target) for target in targets], _OUT_OF_TIME)  # type: ignore[misc]
-    return [provider(target, reached) for target, reached in zip(targets, results, strict=True)]
+    checks = [provider(target, reached) for target, reached in zip(targets, results, strict=True)]
+    ahead = [reached.ahead_seconds for reached in results if reached.ahead_seconds is not None]
+    return [*checks, clock(ahead)] if ahead else checks
+
+
+def clock(ahead_seconds: Sequence[float]) -> Checked:
+    """What to make of by how much ours is ahead of each provider's: of those that differ, most are right."""
+    ahead = median(ahead_seconds)
+    if abs(ahead) <= _FITTING_SECONDS:
+        return _PROVIDERS.passed("the clock of this machine agrees with theirs")
+    message = f"the clock of this machine is {seconds(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} theirs"
+    return _PROVIDERS.warning(message, "set it, or the node's: certificates, waits until a date and traces go by it")
 
 
 def provider(target: Target, reached: Reached) -> Checked:
@@ -170,7 +217,7 @@ def collector(endpoint: str | None, protocol: str | None, environ: Mapping[str, 
 def tracing(collector: Collector | None, trust: Callable[[], ssl.SSLContext]) -> Checked:
     if collector is None:
         return _TRACING.failed("the collector's endpoint is no URL", "write it like http://collector:4318/v1/traces")
-    target = Target(name="collector", origin=collector.origin, trust=trust)
+    target = Target(name="collector", origin=collector.origin, trust=trust, speaks_http=False)
     return traced(collector, together([lambda: reach(target)], _OUT_OF_TIME)[0])
 
 

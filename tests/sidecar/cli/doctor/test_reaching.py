@@ -1,5 +1,6 @@
 """Whether providers and the collector of traces can be reached."""
 
+import asyncio
 import contextlib
 import functools
 import socket
@@ -7,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from email.utils import formatdate
 
 import pytest
 
@@ -15,6 +17,7 @@ from sidecar.cli.doctor.reaching import (
     Collector,
     Reached,
     Target,
+    clock,
     collector,
     provider,
     providers,
@@ -88,6 +91,53 @@ async def test_where_the_hosts_file_leads_here_what_name_servers_know_is_used() 
         )
     assert [each.failed for each in found] == ["", "", "connect", "resolve"]
     assert [each.reason for each in found[2:]] == ["connection refused", "domain name not found"]
+
+
+async def test_a_provider_is_asked_for_the_time_and_nothing_else() -> None:
+    heads = []
+
+    async def dated(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        at = formatdate(time.time_ns() / 1e9 - 90, usegmt=True)
+        writer.write(f"HTTP/1.1 421 No\r\nServer: x\r\nDATE: {at}\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(dated, "127.0.0.1", 0) as server:
+        origin = Origin("http", "127.0.0.1", server.sockets[0].getsockname()[1])
+        asked, silent_ = target(origin), Target(name="a", origin=origin, trust=client_context, speaks_http=False)
+        found = await elsewhere(lambda: [reach(asked), *providers([asked])])
+        assert (await elsewhere(lambda: reach(silent_))).ahead_seconds is None
+    reached, passed, warned = found
+    assert reached.ahead_seconds == pytest.approx(90.5, abs=5)
+    assert (passed.mark, warned.mark) == (Mark.PASSED, Mark.WARNING)
+    assert "of this machine is 9" in warned.message, warned
+    assert heads[0] == b"HEAD / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % origin.port
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nDate: soon\r\n\r\n", b"SSH-2.0-x\r\n", b"\r\n\xff" * 9000])
+async def test_who_does_not_say_the_time_is_reached_all_the_same(said: bytes) -> None:
+    async def saying(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        writer.close()
+
+    async with await asyncio.start_server(saying, "127.0.0.1", 0) as server:
+        origin = Origin("http", "127.0.0.1", server.sockets[0].getsockname()[1])
+        reached = await elsewhere(lambda: reach(target(origin)))
+    assert (reached.failed, reached.ahead_seconds) == ("", None)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "mark", "message"),
+    [
+        ([0.4, -0.6, 4000.0], Mark.PASSED, "agrees"),
+        ([61.0], Mark.WARNING, "is 61.0s ahead of theirs"),
+        ([-7200.0, -7201.0], Mark.WARNING, "is 2h00m behind theirs"),
+    ],
+)
+def test_the_clock_is_held_to_what_most_providers_say(ahead: list[float], mark: Mark, message: str) -> None:
+    check = clock(ahead)
+    assert check.mark is mark
+    assert message in check.message
 
 
 @contextlib.contextmanager
