@@ -25,6 +25,7 @@ KNOWN: Final = (
     "config-map",
     "cpu-request",
     "egress-lock",
+    "env-secret",
     "extra-ca-config-map",
     "hosts",
     "image",
@@ -68,6 +69,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """What the proxy is told of its plugins, as YAML; "" for what the configuration says."""
     egress_lock: tuple[IPv4Network | IPv6Network, ...] | None
     """The networks that containers may dial themselves, if all else must go through the sidecar."""
+    env_secret: str
+    """The Secret with what ``${env:…}`` of the configuration refers to; "" for none."""
     extra_ca: tuple[str, str] | None
     """The ConfigMap with further certificates, and the key in it."""
     configuration: Configuration
@@ -112,6 +115,7 @@ def asked(annotations: Mapping[str, Any], settings: InjectSettings, refuse: Refu
         config_map=config_map,
         plugins=plugins,
         egress_lock=_egress_lock(texts, refuse),
+        env_secret=_matched(texts, "env-secret", _OBJECT_NAME, "the name of a Secret", refuse),
         extra_ca=(name, key or "ca.crt") if name else None,
         configuration=configuration,
         remarks=tuple(f"{each.path}: {each.message}" for each in problems if each.severity != "error"),

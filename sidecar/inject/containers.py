@@ -46,6 +46,7 @@ def proxy(asked: Asked) -> Table:
         "command": ["sidecar", "run", *(["--config", f"{CONFIG}/{CONFIG_FILE}"] if has_file(asked) else [])],
         "restartPolicy": "Always",
         "env": [{"name": name, "value": escaped(value)} for name, value in _overrides(asked).items()],
+        **({"envFrom": [{"secretRef": {"name": asked.env_secret}}]} if asked.env_secret else {}),
         "ports": [{"name": PROBES_PORT_NAME, "containerPort": PROBES_PORT}],
         # the next container starts once this one has said that it is ready to serve
         "startupProbe": _probe("/startupz", every_seconds=1, failures=60),

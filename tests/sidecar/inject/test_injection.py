@@ -92,6 +92,14 @@ def test_keys_and_certificates_are_in_memory_and_only_certificates_are_shared() 
     assert named(new["spec"]["initContainers"], "migrate")["volumeMounts"] == shared
 
 
+def test_the_keys_of_providers_may_be_given_to_the_proxy_alone() -> None:
+    config = "providers: {openai: {credential: '${env:OPENAI_API_KEY}'}}"
+    new = injected(pod(annotations={"env-secret": "provider-keys", "config": config}))
+    assert proxy(new)["envFrom"] == [{"secretRef": {"name": "provider-keys"}}]
+    assert "envFrom" not in app(new)
+    assert "envFrom" not in proxy(injected(pod()))
+
+
 def test_rules_are_set_by_nft_itself_with_the_uid_of_the_proxy() -> None:
     new = injected(pod(annotations={"mode": "redirect", "uid": "1000650000"}))
     rules = named(new["spec"]["initContainers"], "agent-sidecar-rules")

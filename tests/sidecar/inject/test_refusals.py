@@ -97,6 +97,7 @@ REASONS = {
         "both give a configuration; remove one of them",
     ),
     "config map": (pod(annotations={"config-map": "Voice!"}), "expected the name of a ConfigMap"),
+    "secret": (pod(annotations={"env-secret": "a/b"}), '"a/b" does not fit; expected the name of a Secret'),
     "image": (pod(annotations={"image": "a b"}), '"a b" does not fit; expected an image'),
     "status": (
         {"metadata": {"annotations": {STATUS: "{}"}}, "spec": {"containers": [container()]}},
