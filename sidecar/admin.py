@@ -2,14 +2,20 @@
 interface, which only this machine may, for the command line.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
 
+from sidecar.hookspecs import Question, Told
 from sidecar.journal import Journal, tell
 
+logger = logging.getLogger(__name__)
+
+#: Of what a plugin is sent: a file of entries to take over, say.
+_MOST_BYTES = 256 * 1024 * 1024
 _LOCAL_NAMES = frozenset(("localhost", "127.0.0.1", "[::1]"))
 
 
@@ -24,6 +30,14 @@ class Administered(Protocol):
 
     def account(self) -> None:
         """See to it that every call that has ended is in the journal."""
+        ...
+
+    async def console(self, plugin: str, question: Question) -> Told | None:
+        """What a plugin says; None if it says nothing, or there is none of that name.
+
+        Raises:
+            Exception: whatever it raises.
+        """
         ...
 
     def metrics_text(self) -> str: ...
@@ -61,7 +75,7 @@ def probes_application(administered: Administered) -> web.Application:
 
 
 def admin_application(administered: Administered) -> web.Application:
-    """``/status``, ``/calls``, ``/calls/follow`` and ``/calls/{id}``, as JSON."""
+    """``/status``, ``/calls``, ``/calls/follow``, ``/calls/{id}`` and ``/plugins/{name}/…``, as JSON."""
 
     async def status(request: web.Request) -> web.Response:
         return _json(administered.status())
@@ -92,11 +106,28 @@ def admin_application(administered: Administered) -> web.Application:
             await answer.write(msgspec.json.encode(tell(record)) + b"\n")
         return answer
 
-    application = web.Application(middlewares=[_local_only])
+    async def console(request: web.Request) -> web.Response:
+        plugin = request.match_info["plugin"]
+        question = Question(
+            method=request.method, path=request.match_info["path"], query=dict(request.query), body=await request.read()
+        )
+        try:
+            told = await administered.console(plugin, question)
+        except Exception as error:
+            logger.exception("plugin %s failed to answer %s %s", plugin, question.method, question.path)
+            return _json({"error": f"plugin {plugin} failed: {type(error).__name__}: {error}"}, 500)
+        if told is None:
+            return _json({"error": f"no plugin {plugin} is in service, or it has nothing to say"}, 404)
+        if isinstance(told.value, bytes):
+            return web.Response(body=told.value, status=told.status, content_type="application/octet-stream")
+        return _json(told.value, told.status)
+
+    application = web.Application(middlewares=[_local_only], client_max_size=_MOST_BYTES)
     application.router.add_get("/status", status)
     application.router.add_get("/calls", calls)
     application.router.add_get("/calls/follow", follow)
     application.router.add_get("/calls/{id}", call)
+    application.router.add_route("*", "/plugins/{plugin}/{path:.*}", console)
     return application
 
 

@@ -17,6 +17,7 @@ from sidecar import __version__
 from sidecar.admin import admin_application, probes_application
 from sidecar.configuration import Configuration, rendered
 from sidecar.errors import ConfigurationError
+from sidecar.hookspecs import Question, Told
 from sidecar.intercept.authority import Authority
 from sidecar.intercept.flow import TRANSPARENT
 from sidecar.intercept.listener import Listener
@@ -119,6 +120,9 @@ class Application:
 
     def account(self) -> None:
         self.service.account()
+
+    async def console(self, plugin: str, question: Question) -> Told | None:
+        return await self.service.host.console(plugin, question)
 
     def metrics_text(self) -> str:
         self.account()
@@ -260,7 +264,7 @@ class Application:
         try:
             configuration = self._load()
             service = self._made(configuration)
-            await service.start()
+            await service.start(before)
         except ConfigurationError as error:
             self.metrics.count("config_reloads", result="refused")
             logger.error("the new configuration is refused, %s stays in force:\n%s", before.configuration.digest, error)

@@ -6,14 +6,15 @@ before the first call: the type checker (by the Protocols), pluggy (argument nam
 where async is due, a hook without its mark).
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import pluggy
 from msgspec import Struct
 
-from sidecar.exchange import Attempt, Exchange, Record, Response
+from sidecar.exchange import Attempt, Exchange, Record, Request, Response
+from sidecar.provider import Provider
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -41,6 +42,23 @@ class Sample(Struct, frozen=True):
     labels: tuple[tuple[str, str], ...] = ()
 
 
+class Calls(Protocol):
+    """Calls that a plugin makes itself. They pass all layers and are traced, as an agent's are."""
+
+    def exchange(self, provider: Provider, request: Request, *, patience_seconds: float = 120.0) -> Exchange:
+        """A call that nobody has made yet: what is put into its notes now, layers will find there."""
+        ...
+
+    async def call(self, exchange: Exchange, max_bytes: int) -> Response:
+        """The answer to *exchange*, its body in memory.
+
+        Raises:
+            CallError: there is none, or not in time.
+            BodyTooLarge: it has more than *max_bytes*.
+        """
+        ...
+
+
 class Runtime(Struct, frozen=True, kw_only=True):
     """What a plugin may know of the process it runs in."""
 
@@ -50,6 +68,30 @@ class Runtime(Struct, frozen=True, kw_only=True):
     """Of the sidecar."""
     digest: str
     """Short digest of the configuration in force."""
+    providers: Mapping[str, Provider]
+    """Those that are configured, by name."""
+    calls: Calls
+    before: object | None = None
+    """The plugin of this name and class that served until now, where a new configuration takes over. It still ends the
+    calls that it has begun."""
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What somebody on this machine asks a plugin over the admin interface."""
+
+    method: str
+    """GET, POST, DELETE."""
+    path: str
+    """What stands behind ``/plugins/NAME/``."""
+    query: Mapping[str, str]
+    body: bytes = b""
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """An answer to one: ``value`` goes out as JSON, bytes as they are."""
+
+    value: Any
+    status: int = 200
 
 
 class Plugin(Protocol):
@@ -95,4 +137,11 @@ class Samples(Protocol):
         ...
 
 
-HOOKS = (Lifespan, AroundExchange, AroundAttempt, ExchangeClosed, Samples)
+class Console(Protocol):
+    @hookspec
+    async def console(self, question: Question) -> Told:
+        """Answer somebody on this machine: its own command line, say. Tells no secrets, and content only if asked."""
+        ...
+
+
+HOOKS = (Lifespan, AroundExchange, AroundAttempt, ExchangeClosed, Samples, Console)

@@ -22,11 +22,11 @@ from msgspec.structs import replace
 from sidecar.dialect import Operation
 from sidecar.exchange import Attempt, Exchange, Record
 from sidecar.guard import Guard
-from sidecar.hookspecs import HOOKS, PluginConfig, Sample
+from sidecar.hookspecs import HOOKS, PluginConfig, Question, Sample, Told
 from sidecar.stack import Handler, compose
 
 GROUP = "sidecar"
-_ASYNC = frozenset(("around_exchange", "around_attempt"))
+_ASYNC = frozenset(("around_exchange", "around_attempt", "console"))
 _HOOK_NAMES = tuple(name for spec in HOOKS for name in vars(spec) if not name.startswith("_"))
 _ARGUMENTS = {
     name: tuple(inspect.signature(vars(spec)[name]).parameters)
@@ -178,6 +178,25 @@ class Host:
     def attempt_stack(self, innermost: Handler[Attempt], operation: Operation, *, socket: bool) -> Handler[Attempt]:
         standing = self.standing_around("around_attempt", operation, socket=socket)
         return compose([(loaded.plugin.around_attempt, loaded.guard.around_attempt) for loaded in standing], innermost)
+
+    def alike(self, other: Loaded) -> object | None:
+        """The plugin that has the name and the class of *other*."""
+        for loaded in self.plugins:
+            if loaded.label == other.label and type(loaded.plugin) is type(other.plugin):
+                return loaded.plugin  # type: ignore[no-any-return]
+        return None
+
+    async def console(self, label: str, question: Question) -> Told | None:
+        """What the plugin called *label* says; None if it has nothing to say, or there is none.
+
+        Raises:
+            Exception: whatever it raises.
+        """
+        for loaded, method in self._hooks["console"]:
+            if loaded.label == label:
+                told: Told = await method(question)
+                return told
+        return None
 
     def samples(self, of: Loaded) -> Iterable[Sample]:
         """What plugin *of* says of itself; its label tells it from others of its kind.

@@ -23,6 +23,7 @@ from sidecar.guard import Guard
 from sidecar.hookspecs import Runtime, Sample
 from sidecar.host import Host, Loaded, Unusable, find
 from sidecar.hosts import Destinations
+from sidecar.intercept.background import Background
 from sidecar.journal import Journal
 from sidecar.logs import log_call
 from sidecar.metrics import Metrics
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 #: What is wrong with a plugin's own settings, and not with the list of plugins, stands there.
 _OWN_SETTINGS = re.compile(r"plugins\[\d+\]\.config\b")
-#: Hosts that no provider is configured for, to which connections are kept.
+#: Hosts to which connections are kept because agents named them: no provider's, or any below a provider's suffix.
 _OTHER_UPSTREAMS = 64
 #: Calls that have ended wait so long for others, and are accounted for so many at a time before the loop turns again:
 #: a fraction of a millisecond.
@@ -145,6 +146,7 @@ class Service:
         self._in_flight = 0
         self._drained: asyncio.Future[None] | None = None
         self._lifespans = AsyncExitStack()
+        self._background = Background(self)
         self._stacks = {operation: self._stack(operation, socket=False) for operation in Operation}
         self._socket_stacks = {operation: self._stack(operation, socket=True) for operation in Operation}
 
@@ -223,7 +225,7 @@ class Service:
         key = (provider.name, provider.origin)
         upstream = self._upstreams.get(key)
         if upstream is None:
-            if provider.name == OTHER and len(self._upstreams) > len(self.providers) + _OTHER_UPSTREAMS:
+            if self._is_found(*key) and len(self._upstreams) > len(self.providers) + _OTHER_UPSTREAMS:
                 self._forget_an_upstream()
             upstream = self._upstreams[key] = self._opened_upstream(provider)
         return upstream
@@ -256,10 +258,15 @@ class Service:
             permit=self.routes.permit_address if others else None,
         )
 
+    def _is_found(self, name: str, origin: object) -> bool:
+        """Whether no configuration names *origin*, but the agent's call did: a region, say, or no provider's at all."""
+        own = self.providers.get(name)
+        return own is None or own.origin != origin
+
     def _forget_an_upstream(self) -> None:
-        """The oldest one of a host that is no provider's; calls that run on it go on to their end."""
+        """The oldest one of a host that only the agent has named; calls that run on it go on to their end."""
         for key, upstream in self._upstreams.items():
-            if key[0] == OTHER and isinstance(upstream, LeanUpstream):
+            if self._is_found(*key) and isinstance(upstream, LeanUpstream):
                 del self._upstreams[key]
                 upstream.retire()
                 return
@@ -270,14 +277,24 @@ class Service:
 
     # -- life ------------------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
+    async def start(self, before: "Service | None" = None) -> None:
         """Enter the plugins' lifespans.
+
+        Args:
+            before: what served until now.
 
         Raises:
             InvalidConfiguration: a plugin cannot start; those that had started are stopped again.
         """
         for loaded, lifespan in self.host.implementations("lifespan"):
-            runtime = Runtime(name=loaded.label, version=__version__, digest=self.configuration.digest)
+            runtime = Runtime(
+                name=loaded.label,
+                version=__version__,
+                digest=self.configuration.digest,
+                providers=self.providers,
+                calls=self._background,
+                before=None if before is None else before.host.alike(loaded),
+            )
             try:
                 await self._lifespans.enter_async_context(lifespan(runtime))
             except Exception as error:

@@ -3,11 +3,12 @@
 import http.client
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from sidecar.errors import AdminUnreachable
 
 _PATIENCE_SECONDS = 5.0
+_EXPECTED = ("application/json", "application/x-ndjson", "application/octet-stream")
 _LOCAL = frozenset(("127.0.0.1", "localhost", "::1"))
 
 
@@ -37,16 +38,18 @@ class Asking:
         self._host = host
         self._port = port or 15088
 
-    def whole(self, target: str) -> bytes:
-        """The answer to a question for *target*, JSON.
+    def whole(
+        self, target: str, method: str = "GET", body: bytes | None = None, patience_seconds: float = 5.0
+    ) -> bytes:
+        """The answer to a question for *target*: JSON, or bytes that a plugin tells.
 
         Raises:
             Refused: it has no such thing.
             AdminUnreachable: there is no sidecar there.
         """
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=_PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=patience_seconds)
         try:
-            answer = self._asked(connection, target)
+            answer = self._asked(connection, target, method, body)
             return answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
@@ -87,10 +90,25 @@ class Asking:
         finally:
             connection.close()
 
-    def _asked(self, connection: http.client.HTTPConnection, target: str) -> http.client.HTTPResponse:
-        connection.request("GET", target)
+    def plugin(
+        self,
+        name: str,
+        path: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        patience_seconds: float = 5.0,
+        **query: str,
+    ) -> bytes:
+        """What the plugin called *name* says to a question of its own."""
+        asked = f"?{urlencode(query)}" if query else ""
+        return self.whole(f"/plugins/{quote(name, safe='')}/{path}{asked}", method, body, patience_seconds)
+
+    def _asked(
+        self, connection: http.client.HTTPConnection, target: str, method: str = "GET", body: bytes | None = None
+    ) -> http.client.HTTPResponse:
+        connection.request(method, target, body)
         answer = connection.getresponse()
-        if answer.status == 200 and "json" in (answer.getheader("Content-Type") or ""):
+        if answer.status == 200 and (answer.getheader("Content-Type") or "").startswith(_EXPECTED):
             return answer
         said = answer.read(2000).decode("utf-8", "replace")
         if answer.status in (400, 404, 409) and said.startswith('{"error":'):

@@ -4,8 +4,9 @@ import difflib
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,6 +14,9 @@ from click.shell_completion import CompletionItem
 from sidecar import __version__
 from sidecar.cli.exits import EPILOG, Exit, Stop
 from sidecar.errors import AdminUnreachable
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _HELP: Final = ["-h", "--help"]
 
@@ -42,15 +46,29 @@ COMMANDS: Final[Mapping[str, Entry]] = {
 }
 
 
+#: The group of entry points by which plugins offer commands of their own.
+GROUP: Final = "sidecar.commands"
+
+
+@cache
+def of_plugins() -> Mapping[str, "EntryPoint"]:
+    """The commands that plugins offer, by name; none of them is imported."""
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in COMMANDS}
+
+
 class Program(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *of_plugins()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
+        if (entry := COMMANDS.get(cmd_name)) is not None:
+            command: click.Command = getattr(import_module(entry.module), cmd_name)
+        elif (offered := of_plugins().get(cmd_name)) is not None:
+            command = offered.load()
+        else:
             return None
-        command: click.Command = getattr(import_module(entry.module), cmd_name)
         command.context_settings.setdefault("help_option_names", _HELP)
         return command
 
@@ -58,20 +76,25 @@ class Program(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(name, COMMANDS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing and name not in of_plugins():
+            names = self.list_commands(ctx)
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
             raise click.UsageError(f"no command is called {name}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+        if of_plugins():
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, f"See sidecar {name} --help.") for name in of_plugins()])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         names = [
             CompletionItem(name, help=entry.help) for name, entry in COMMANDS.items() if name.startswith(incomplete)
         ]
+        names += [CompletionItem(name) for name in of_plugins() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -130,7 +130,7 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
     finally:
         try:
             if exchange.notes.open_bodies or (response is not None and response.body.data is None):
-                await _let_go(exchange, response)
+                await let_go(exchange, response)
         finally:
             upload = incoming.body
             if isinstance(upload, UploadBody):
@@ -141,7 +141,7 @@ async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
     return delivery.keep_alive
 
 
-async def _let_go(exchange: Exchange, response: Response | None) -> None:
+async def let_go(exchange: Exchange, response: Response | None) -> None:
     """Close every body of an answer that may still be open, whatever comes of closing the others."""
     cancelled: asyncio.CancelledError | None = None
     for body in (*(() if response is None else (response.body,)), *exchange.notes.open_bodies):

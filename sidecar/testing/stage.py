@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
@@ -12,18 +12,21 @@ from msgspec import Struct
 from sidecar import __version__
 from sidecar.body import EMPTY
 from sidecar.dialect import Operation
+from sidecar.dialects import names
 from sidecar.dispatch import Dispatch
-from sidecar.errors import CallError, PluginFailed
+from sidecar.errors import CallError, ConnectFailed, PluginFailed
 from sidecar.exchange import Attempt, Exchange, Record, Request, Response
 from sidecar.guard import Guard
 from sidecar.headers import Headers
-from sidecar.hookspecs import Runtime, Sample
+from sidecar.hookspecs import Question, Runtime, Sample, Told
 from sidecar.host import Host, Loaded, check_class
+from sidecar.intercept.background import Background
 from sidecar.intercept.incoming import UploadBody
 from sidecar.intercept.outgoing import Delivery, error_response
 from sidecar.notes import Fault, Verdict
 from sidecar.stack import Handler, bare, compose
 from sidecar.testing.agent import AgentDouble
+from sidecar.testing.making import provider
 from sidecar.testing.provider import Scripted, ScriptedProvider, Talk, is_scripted
 from sidecar.watchdog import Watchdog
 
@@ -84,6 +87,7 @@ class Stage:
         plugins: outermost first; each goes by its class's name in lower case.
         guarded: whether the sidecar's guard stands over the layers, by the settings that follow.
         operations: the kinds of calls that the layers stand around; None for all but passthrough, as in service.
+        before: whose plugins these take over from, as when a new configuration comes into force.
 
     Raises:
         sidecar.host.Unusable: the sidecar would refuse such a plugin; the message says why.
@@ -98,6 +102,7 @@ class Stage:
         on_fault: str = "bypass",
         quarantine_after: int = 5,
         quarantine_seconds: float = 30.0,
+        before: "Stage | None" = None,
     ) -> None:
         self._watchdog = Watchdog(0.01)
         self._guarded = guarded
@@ -117,12 +122,22 @@ class Stage:
             loaded.append(Loaded(guard.plugin, plugin, operations, guard))
         self._host = Host(loaded)
         self._lifespans = AsyncExitStack()
+        self._before = before
+        self._provider = ScriptedProvider((ConnectFailed("no call has been played yet"),))
+        self._passed_on: list[Exchange] = []
 
     async def __aenter__(self) -> Self:
         self._lifespans.callback(self._watchdog.close)
         try:
             for loaded, lifespan in self._host.implementations("lifespan"):
-                runtime = Runtime(name=loaded.label, version=__version__, digest="0123456789ab")
+                runtime = Runtime(
+                    name=loaded.label,
+                    version=__version__,
+                    digest="0123456789ab",
+                    providers={name: provider(name) for name in names()},
+                    calls=Background(_Behind(self)),
+                    before=None if self._before is None else self._before._host.alike(loaded),
+                )
                 await self._lifespans.enter_async_context(lifespan(runtime))
         except BaseException:
             await self._lifespans.aclose()
@@ -149,8 +164,8 @@ class Stage:
     async def play_to(self, agent: AgentDouble, exchange: Exchange, *answers: Scripted) -> Played:
         """The same for an *agent* that the test has made."""
         others = asyncio.all_tasks()
-        passed_on: list[Exchange] = []
-        provider = ScriptedProvider(answers)
+        passed_on = self._passed_on = []
+        scripted = self._provider = ScriptedProvider(answers)
         bodiless = exchange.request.method == "HEAD"
         delivery = Delivery(agent, exchange, http_1_0=False, bodiless=bodiless, keep_alive=True, told=False)
         response: Response | None = None
@@ -158,7 +173,7 @@ class Stage:
         outcome = "failed"
         try:
             try:
-                response = await self._answered(exchange, provider, passed_on)
+                response = await self._answered(exchange)
             except Exception as failure:
                 error = failure
                 self._let_out(failure)
@@ -178,8 +193,8 @@ class Stage:
             for body in (response.body if response else EMPTY, *exchange.notes.open_bodies):
                 await body.aclose()
             sent, head = len(exchange.request.body.data or b""), b""
-            if exchange.request.body.data is None and provider.sent:
-                uploaded = provider.sent[0].body.data or b""
+            if exchange.request.body.data is None and scripted.sent:
+                uploaded = scripted.sent[0].body.data or b""
                 sent, head = len(uploaded), uploaded[: UploadBody.HEAD_BYTES]
             record = delivery.record(response, outcome, error, request_bytes=sent, request_head=head)
             self._closed(record)
@@ -191,8 +206,8 @@ class Stage:
             headers=response.headers if agent.headers is None else agent.headers,
             chunks=tuple(agent.chunks),
             passed_on=tuple(passed_on),
-            attempts=tuple(provider.attempts),
-            sent=tuple(provider.sent),
+            attempts=tuple(scripted.attempts),
+            sent=tuple(scripted.sent),
             record=record,
         )
 
@@ -212,16 +227,23 @@ class Stage:
                 found[name] = sample.value
         return found
 
-    async def _answered(self, exchange: Exchange, provider: ScriptedProvider, passed_on: list[Exchange]) -> Response:
+    async def console(
+        self, plugin: str, path: str, method: str = "GET", body: bytes = b"", **query: str
+    ) -> Told | None:
+        """What *plugin* says over the admin interface; None if it says nothing."""
+        return await self._host.console(plugin, Question(method=method, path=path, query=query, body=body))
+
+    async def _answered(self, exchange: Exchange) -> Response:
         operation, socket = exchange.operation, exchange.socket
         attempts: Handler[Attempt] = compose(
             [
                 (loaded.plugin.around_attempt, loaded.guard.around_attempt if self._guarded else bare)
                 for loaded in self._host.standing_around("around_attempt", operation, socket=socket)
             ],
-            provider.send,
+            self._provider.send,
         )
         dispatch = Dispatch(attempts)
+        passed_on = self._passed_on
 
         async def innermost(passed: Exchange) -> Response:
             passed_on.append(passed)
@@ -257,6 +279,22 @@ class Stage:
         for task in done:
             if not task.cancelled() and (error := task.exception()) is not None and not self._guarded:
                 raise error
+
+
+class _Behind:
+    """What answers calls that plugins make themselves: whatever the last call was played with."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def answer(self, exchange: Exchange) -> Awaitable[Response]:
+        return self._stage._answered(exchange)
+
+    def opened(self, exchange: Exchange) -> None:
+        pass
+
+    def closed(self, record: Record) -> None:
+        self._stage._closed(record)
 
 
 async def play(

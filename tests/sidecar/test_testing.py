@@ -16,12 +16,14 @@ from sidecar import (
     AttemptHandler,
     Body,
     Chat,
+    Console,
     Exchange,
     ExchangeClosed,
     ExchangeHandler,
     Lifespan,
     Operation,
     PluginConfig,
+    Question,
     Record,
     Response,
     Runtime,
@@ -29,6 +31,7 @@ from sidecar import (
     Samples,
     Speech,
     StreamedBody,
+    Told,
     hookimpl,
 )
 from sidecar.configuration import InvalidConfiguration
@@ -637,3 +640,52 @@ async def test_a_speech_call_has_its_text() -> None:
     exchange = call("openai", "/v1/audio/speech", {"model": "tts-1", "voice": "alloy", "input": "hello"})
     assert isinstance(exchange.payload, Speech)
     assert exchange.payload.text == "hello"
+
+
+class Asker(AroundExchange, Lifespan, Console):
+    """Makes calls of its own, and tells of them."""
+
+    Config = PluginConfig
+
+    def __init__(self) -> None:
+        self.runtime: Runtime
+
+    @hookimpl
+    @asynccontextmanager
+    async def lifespan(self, runtime: Runtime) -> AsyncIterator[None]:
+        self.runtime = runtime
+        yield
+
+    @hookimpl
+    async def around_exchange(self, exchange: Exchange, call_next: ExchangeHandler) -> Response:
+        exchange.note("asker", "seen", exchange.door)
+        return await call_next(exchange)
+
+    @hookimpl
+    async def console(self, question: Question) -> Told:
+        if question.path != "ask":
+            return Told(value={"error": "ask, no more"}, status=404)
+        exchange = self.runtime.calls.exchange(self.runtime.providers["openai"], chat().request)
+        response = await self.runtime.calls.call(exchange, 1000)
+        verdicts = [(each.outcome, each.reason) for each in exchange.notes.verdicts]
+        return Told(value=[question.query, question.body, response.body.data, verdicts])
+
+
+async def test_a_plugin_asked_over_the_admin_interface_may_make_calls_of_its_own() -> None:
+    async with Stage(Asker()) as stage:
+        with pytest.raises(ConnectFailed, match="no call has been played yet"):
+            await stage.console("asker", "ask")
+        await stage.play(chat(), answer(b"{}"))
+        told = await stage.console("asker", "ask", "POST", b"body", much="1")
+        assert told is not None
+        assert told.value == [{"much": "1"}, b"body", b"{}", [("seen", "background")]]
+        assert (await stage.console("asker", "nothing")) == Told(value={"error": "ask, no more"}, status=404)
+        assert await stage.console("nobody", "ask") is None
+
+
+async def test_a_plugin_is_given_the_one_that_it_takes_over_from() -> None:
+    before = Asker()
+    async with Stage(Layer(lambda exchange, call_next: call_next(exchange)), before) as old:
+        assert before.runtime.before is None
+        async with Stage(after := Asker(), before=old):
+            assert after.runtime.before is before
