@@ -61,7 +61,8 @@ class Application:
         self._service: Service | None = None
         self._listeners: list[Listener] = []
         self._runners: list[web.AppRunner] = []
-        self._addresses: dict[str, str] = {}
+        self.addresses: dict[str, str] = {}
+        """Where what listens, by name: proxy, admin, probes and the providers with a port of their own."""
         self._retired: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
         self._stopping = False
@@ -135,7 +136,7 @@ class Application:
             "uid": os.getuid(),
             "uptime_seconds": round(time.monotonic() - self._started, 3),
             "configuration": {"file": str(self._file) if self._file else None, "digest": service.configuration.digest},
-            "addresses": self._addresses,
+            "addresses": self.addresses,
             "bundle": self._trust.bundle,
             "providers": {name: _provider_told(provider) for name, provider in service.providers.items()},
             "plugins": [
@@ -183,8 +184,8 @@ class Application:
             logger.warning("%s", rendered((problem,)))
         gc.collect()
         gc.freeze()  # what is there now stays; collections need not look at it
-        fields = {"addresses": dict(self._addresses), "bundle": self._trust.bundle, "digest": configuration.digest}
-        listed = ", ".join(f"{name} {address}" for name, address in self._addresses.items())
+        fields = {"addresses": dict(self.addresses), "bundle": self._trust.bundle, "digest": configuration.digest}
+        listed = ", ".join(f"{name} {address}" for name, address in self.addresses.items())
         logger.info("ready: %s", listed, extra={"fields": fields})
 
     def _made(self, configuration: Configuration) -> Service:
@@ -200,7 +201,7 @@ class Application:
         ours = set()
         for name, sock, flow in sockets(settings):
             self._listeners.append(Listener(self, sock, flow))
-            self._addresses[name] = shown(sock)
+            self.addresses[name] = shown(sock)
             if flow is TRANSPARENT:
                 ours.add(sock.getsockname()[:2])
         self.resolver.ours = frozenset(ours)
@@ -217,12 +218,7 @@ class Application:
             await runner.setup()
             self._runners.append(runner)
             await web.SockSite(runner, sock).start()
-            self._addresses[name] = shown(sock)
-
-    @property
-    def addresses(self) -> Mapping[str, str]:
-        """Where what listens, by name: proxy, admin, probes and the providers with a port of their own."""
-        return self._addresses
+            self.addresses[name] = shown(sock)
 
     async def stop(self, grace_seconds: float | None = None) -> None:
         """Take no new calls, let those under way finish within the grace, then end everything."""

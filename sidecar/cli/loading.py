@@ -29,7 +29,7 @@ def examined(file: Path | None, overrides: Sequence[str]) -> Examined:
     except InvalidConfiguration as error:
         configuration, problems = error.configuration, error.problems
     if configuration is not None:
-        from sidecar.service import with_those_of_plugins
+        from sidecar.enabled import with_those_of_plugins
 
         problems = with_those_of_plugins(configuration, problems)
     return Examined(configuration, problems)

@@ -14,7 +14,7 @@ from sidecar.configuration.document import Node, parsed
 from sidecar.configuration.loading import put_together
 from sidecar.configuration.override import Override, from_environment
 from sidecar.configuration.problem import Finding, Place, Source, ordered
-from sidecar.service import with_those_of_plugins
+from sidecar.enabled import with_those_of_plugins
 from sidecar.settings import Settings
 
 _FILE_REFERENCE = re.compile(r"(?<!\$)\$\{file:(?:/|~/)[^}]*\}")
