@@ -14,6 +14,8 @@ from sidecar.settings import Tls
 logger = logging.getLogger(__name__)
 
 _LOGGED_SECONDS = 60.0
+#: So many are remembered: a provider may be called by any name below a suffix.
+_NAMES = 256
 
 
 def signed_names(routes: Routes) -> list[str]:
@@ -62,6 +64,8 @@ class Trust:
         now = time.monotonic()
         if now - self._warned.get(name, -_LOGGED_SECONDS) < _LOGGED_SECONDS:
             return
+        if len(self._warned) >= _NAMES:
+            self._warned.clear()
         self._warned[name] = now
         logger.warning(
             "a client did not accept our certificate for %s: %s. If it is the agent, set SSL_CERT_FILE=%s for it "

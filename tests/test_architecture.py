@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 PARTS: Final = {
     "nouns": "addresses body credentials dialect errors exchange headers hosts multipart notes payload provider sse "
     "traceparent units websocket",
+    "certificates": "certificates",
     "dialects": "dialects",
     "layers": "dispatch guard hookspecs host stack watchdog",
     "settings": "catalogue configuration settings",
@@ -33,7 +34,7 @@ PARTS: Final = {
     "upstream": "upstream",
     "doors": "intercept routing",
     "injector": "inject",
-    "process": "admin application listening reloading service trust",
+    "process": "admin application enabled listening reloading service trust",
     "webhook": "webhook",
     "testing": "testing",
     "cli": "__main__ cli",
@@ -41,15 +42,16 @@ PARTS: Final = {
 }
 MAY_IMPORT: Final = {
     "nouns": "",
+    "certificates": "",
     "dialects": "nouns",
     "layers": "nouns",
     "settings": "nouns dialects",
     "telling": "nouns layers",
     "upstream": "nouns layers",
-    "doors": "nouns layers upstream",
+    "doors": "nouns certificates layers upstream",
     "process": "nouns dialects layers settings telling upstream doors",
     "injector": "nouns dialects layers settings process",
-    "webhook": "nouns process injector",
+    "webhook": "nouns certificates process injector",
     "testing": "nouns dialects layers settings telling doors",
     "cli": "nouns dialects layers settings telling upstream doors process injector webhook",
     # emulated providers know nothing of the sidecar; the demonstration shows calls as `sidecar tail` does
@@ -62,7 +64,8 @@ ONLY_IN: Final = {
     "aiohttp": "sidecar.admin sidecar.application sidecar.intercept.reference sidecar.upstream.reference "
     "sidecar.webhook sidecar.lab",
     "click": "sidecar.cli sidecar.lab",
-    "cryptography": "sidecar.intercept.authority sidecar.cli.doctor sidecar.lab",
+    "cryptography": "sidecar.certificates sidecar.intercept.authority sidecar.webhook.certificate "
+    "sidecar.webhook.presented sidecar.cli.doctor sidecar.lab",
     "grpc": "sidecar_tracing.exporter sidecar.lab",
     "httptools": "sidecar.intercept sidecar.upstream",
     "opentelemetry": "sidecar_tracing sidecar.lab",
@@ -293,6 +296,7 @@ NAMES_OF_NOTHING: Final = {"utils", "util", "helpers", "helper", "common", "base
 #: Where the time of day is due, since it is told to somebody or compared with a date.
 TIME_OF_DAY: Final = {
     "sidecar.intercept.authority": "certificates are valid from and until dates",
+    "sidecar.webhook.keeping": "certificates are valid from and until dates",
     "sidecar.cli.doctor.command": "holds certificates against today",
     "sidecar.lab.certificates": "certificates are valid from and until dates",
 }

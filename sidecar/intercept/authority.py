@@ -25,14 +25,26 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from sidecar.certificates import (
+    authority_builder,
+    issued_by,
+    leaf_builder,
+    load_chain,
+    named,
+    new_key,
+    pem,
+    private_pem,
+)
 from sidecar.errors import ConfigurationError
 
 _SKEW = dt.timedelta(days=1)
 _LIFETIME = dt.timedelta(days=397)
 _LEAF_LIFETIME = dt.timedelta(days=30)
 _CONTEXTS = 256
+#: What a star stands for: no other character (OpenSSL), and nothing right below a top-level domain.
+_LABEL = re.compile(r"[a-z0-9-]+")
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 ROOT_FILE, BUNDLE_FILE, ISSUER_FILE = "ca.crt", "bundle.crt", "issuer.pem"
@@ -47,7 +59,7 @@ class Authority:
         self.directory = directory
         self._certificate = certificate
         self._key = key
-        self._leaf_key = ec.generate_private_key(ec.SECP256R1())
+        self._leaf_key = new_key()
         self._contexts: OrderedDict[str, tuple[dt.datetime, ssl.SSLContext]] = OrderedDict()
         self.permitted = _permitted(certificate)
 
@@ -58,6 +70,7 @@ class Authority:
     def context(self, name: str) -> ssl.SSLContext:
         """A server context for *name*, minted on first use, renewed after two thirds of its life."""
         now = dt.datetime.now(dt.UTC)
+        name = self._made_out_to(name)
         known = self._contexts.get(name)
         if known is not None and now < known[0]:
             self._contexts.move_to_end(name)
@@ -68,31 +81,25 @@ class Authority:
             self._contexts.popitem(last=False)
         return context
 
+    def _made_out_to(self, name: str) -> str:
+        """Who the leaf for *name* is made out to: all names beside it too, where clients accept that. Minting takes
+        longer than a handshake, and what is minted 30 KB, so that each region or resource of a provider needs no own.
+        """
+        label, _, parent = name.partition(".")
+        shared = "." in parent and _LABEL.fullmatch(label) is not None and self.covers(parent)
+        return f"*.{parent}" if shared else name
+
     def _mint(self, name: str, now: dt.datetime) -> ssl.SSLContext:
         issuer = self._certificate
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if len(name) < 64 else []))
-            .issuer_name(issuer.subject)
-            .public_key(self._leaf_key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _SKEW)
-            .not_valid_after(min(now + _LEAF_LIFETIME, issuer.not_valid_after_utc))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=len(name) >= 64)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._leaf_key.public_key()), critical=False)
-            .add_extension(_issued_by(issuer), critical=False)
-        )
-        leaf = builder.sign(self._key, hashes.SHA256())
+        valid = (now - _SKEW, min(now + _LEAF_LIFETIME, issuer.not_valid_after_utc))
+        leaf = leaf_builder(named(name), [name], issuer, self._leaf_key, valid).sign(self._key, hashes.SHA256())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
         # A ticket comes just when the agent sends its first bytes. Python's synchronous clients of WebSockets read and
         # write a connection in two threads, which its ssl does not bear before 3.13: once in a thousand times what
         # they sent was lost and they waited for ever.
         context.num_tickets = 0
-        _load_chain(context, _pem(leaf) + _pem(issuer) + _private_pem(self._leaf_key))
+        load_chain(context, pem(leaf) + pem(issuer), private_pem(self._leaf_key))
         return context
 
 
@@ -139,10 +146,10 @@ def _unusable(setting: str, directory: Path, error: OSError) -> ConfigurationErr
 
 def _kept(directory: Path, names: Sequence[str]) -> Authority | None:
     try:
-        pem = (directory / ISSUER_FILE).read_bytes()
+        issuer = (directory / ISSUER_FILE).read_bytes()
         root = x509.load_pem_x509_certificate((directory / ROOT_FILE).read_bytes())
-        certificate = x509.load_pem_x509_certificate(pem)
-        key = serialization.load_pem_private_key(pem, None)
+        certificate = x509.load_pem_x509_certificate(issuer)
+        key = serialization.load_pem_private_key(issuer, None)
         certificate.verify_directly_issued_by(root)
     except FileNotFoundError:
         return None
@@ -157,43 +164,27 @@ def _kept(directory: Path, names: Sequence[str]) -> Authority | None:
 
 def _created(directory: Path, names: Sequence[str]) -> Authority:
     now = dt.datetime.now(dt.UTC)
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root_name, name = _name("agent-sidecar pod root"), _name("agent-sidecar pod issuer")
+    valid = (now - _SKEW, now + _LIFETIME)
+    root_key, key = new_key(), new_key()
+    root_name, name = named("agent-sidecar pod root"), named("agent-sidecar pod issuer")
     constraints = x509.NameConstraints(
         permitted_subtrees=[x509.DNSName(name) for name in names],
         excluded_subtrees=[x509.IPAddress(IPv4Network("0.0.0.0/0")), x509.IPAddress(IPv6Network("::/0"))],
     )
-    root = _authority_builder(root_name, root_name, root_key, now, path_length=1)
+    root = authority_builder(root_name, root_name, root_key, valid, path_length=1)
     root = root.add_extension(constraints, critical=True)
     root_certificate = root.sign(root_key, hashes.SHA256())
     issuer = (
-        _authority_builder(name, root_name, key, now, path_length=0)
+        authority_builder(name, root_name, key, valid, path_length=0)
         .add_extension(constraints, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(_issued_by(root_certificate), critical=False)
+        .add_extension(issued_by(root_certificate), critical=False)
     )
     certificate = issuer.sign(root_key, hashes.SHA256())
     del root_key
-    _write(directory / ISSUER_FILE, _pem(certificate) + _private_pem(key), 0o600)
-    _write(directory / ROOT_FILE, _pem(root_certificate), 0o644)
+    _write(directory / ISSUER_FILE, pem(certificate) + private_pem(key), 0o600)
+    _write(directory / ROOT_FILE, pem(root_certificate), 0o644)
     return Authority(directory, certificate, key)
-
-
-def _authority_builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: dt.datetime, *, path_length: int
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + _LIFETIME)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
-        .add_extension(_key_usage(certificates=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
 
 
 def _permitted(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -202,49 +193,6 @@ def _permitted(certificate: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         return ()
     return tuple(name.value for name in constraints.permitted_subtrees or () if isinstance(name, x509.DNSName))
-
-
-def _key_usage(*, digital_signature: bool = False, certificates: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        key_cert_sign=certificates,
-        crl_sign=certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _issued_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _load_chain(context: ssl.SSLContext, pem: bytes) -> None:
-    """`load_cert_chain` takes only files; this one exists in memory alone."""
-    descriptor = os.memfd_create("leaf")
-    try:
-        os.write(descriptor, pem)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
 
 
 def _system_roots() -> bytes:
@@ -258,10 +206,10 @@ def _system_roots() -> bytes:
 
 def _java_store(bundle: bytes) -> bytes:
     entries = []
-    for pem in _CERTIFICATE.findall(bundle):
+    for each in _CERTIFICATE.findall(bundle):
         with warnings.catch_warnings(), contextlib.suppress(ValueError):  # some roots keep to older rules
             warnings.simplefilter("ignore")
-            entries.append(pkcs12.PKCS12Certificate(x509.load_pem_x509_certificate(pem), None))
+            entries.append(pkcs12.PKCS12Certificate(x509.load_pem_x509_certificate(each), None))
     return pkcs12.serialize_java_truststore(entries, serialization.NoEncryption())
 
 

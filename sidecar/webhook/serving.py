@@ -1,23 +1,23 @@
-"""The server behind the webhook. It ends when it is told to, after the reviews under way."""
+"""The server behind the webhook, its probes and numbers. It ends when it is told to, after the reviews under way."""
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import ssl
 import time
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from aiohttp import web
 
 from sidecar.addresses import Address
-from sidecar.errors import ConfigurationError
 from sidecar.inject import InjectSettings
 from sidecar.listening import listening, shown
 from sidecar.webhook.admission import answered
+from sidecar.webhook.presented import Count, Source
 
 logger = logging.getLogger(__name__)
 
@@ -26,54 +26,19 @@ logger = logging.getLogger(__name__)
 PATHS: Final[Mapping[str, Literal["hosts", "any"]]] = {"/mutate/hosts": "hosts", "/mutate/any": "any"}
 #: Pods have limits (1.5 MiB in etcd), and a review may have the old one as well.
 MAX_BYTES: Final = 8 * 1024 * 1024
-#: How often the certificate's files are looked at. cert-manager renews weeks ahead.
-_LOOK_SECONDS: Final = 10.0
 _GRACE_SECONDS: Final = 10.0
-
-
-class Certificate:
-    """A server's certificate and key in files that may be replaced while it serves; new connections get the new ones.
-
-    Raises:
-        ConfigurationError: they cannot be read, or do not belong together.
-    """
-
-    def __init__(self, certificate: Path, key: Path) -> None:
-        self._files = certificate, key
-        self._loaded: tuple[bytes, ...] = ()
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            self.look()
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(
-                f"cannot serve with --cert {certificate} and --key {key}: {error.strerror or error}"
-            ) from error
-
-    def look(self) -> bool:
-        """Whether the files have changed; what is in them is in force then.
-
-        Raises:
-            OSError, ssl.SSLError: what was in force stays.
-        """
-        content = tuple(file.read_bytes() for file in self._files)
-        if content == self._loaded:
-            return False
-        self.context.load_cert_chain(*self._files)
-        self._loaded = content
-        return True
 
 
 class Webhook:
     """
     Args:
         settings: of pods that say nothing else.
-        certificate: None serves plain HTTP, for tests of what stands before it.
+        source: of the certificate; None serves plain HTTP, for tests of what stands before it.
     """
 
-    def __init__(self, settings: InjectSettings, certificate: Certificate | None) -> None:
+    def __init__(self, settings: InjectSettings, source: Source | None) -> None:
         self._settings = settings
-        self._certificate = certificate
+        self._source = source
         self._reviews: Counter[str] = Counter()
         self._seconds = 0.0
         self._runners: list[web.AppRunner] = []
@@ -87,12 +52,12 @@ class Webhook:
         reviews = web.Application(client_max_size=MAX_BYTES)
         for path in PATHS:
             reviews.router.add_post(path, self._review)
-        context = None if self._certificate is None else self._certificate.context
+        context = None if self._source is None else self._source.presented.context
         await self._serve("webhook", address, reviews, context)
         if probes is not None:
             aside = web.Application()
-            for path in ("/livez", "/readyz"):
-                aside.router.add_get(path, _well)
+            aside.router.add_get("/livez", _live)
+            aside.router.add_get("/readyz", self._ready)
             aside.router.add_get("/metrics", self._metrics)
             await self._serve("webhook probes", probes, aside, None)
 
@@ -111,15 +76,15 @@ class Webhook:
         for runner in self._runners:
             await runner.cleanup()
 
+    @property
+    def missing(self) -> str | None:
+        """Why reviews cannot be answered yet; None if they can."""
+        return None if self._source is None else self._source.missing
+
     async def watch(self) -> None:
         """Take new certificates into service as they come. Runs until it is cancelled."""
-        while self._certificate is not None:
-            await asyncio.sleep(_LOOK_SECONDS)
-            try:
-                if self._certificate.look():
-                    logger.info("a new certificate is in force")
-            except (OSError, ssl.SSLError) as error:
-                logger.warning("the new certificate cannot be taken, the old one stays in force: %s", error)
+        if self._source is not None:
+            await self._source.watch()
 
     async def _review(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -129,17 +94,40 @@ class Webhook:
         self._reviews[answer.outcome] += 1
         return web.Response(body=answer.body, content_type="application/json")
 
+    async def _ready(self, request: web.Request) -> web.Response:
+        if self.missing is not None:
+            return web.Response(status=503, text=f"there is no certificate to serve with: {self.missing}\n")
+        return web.Response(text="ok\n")
+
     async def _metrics(self, request: web.Request) -> web.Response:
-        name = "sidecar_webhook_reviews_total"
-        lines = [f"# HELP {name} Reviews answered.", f"# TYPE {name} counter"]
         outcomes = ("injected", "unchanged", "refused", "malformed", "failed")
-        lines += [f'{name}{{outcome="{outcome}"}} {self._reviews[outcome]}' for outcome in outcomes]
-        name = "sidecar_webhook_review_seconds_total"
-        lines += [f"# HELP {name} Time they took.", f"# TYPE {name} counter", f"{name} {self._seconds!r}"]
-        return web.Response(text="\n".join(lines) + "\n")
+        counts = [
+            Count("reviews_total", "Reviews answered.", self._reviews[each], f'{{outcome="{each}"}}')
+            for each in outcomes
+        ]
+        counts.append(Count("review_seconds_total", "Time they took.", self._seconds))
+        if self._source is not None:
+            counts += self._source.counts
+            if (expires := self._source.presented.expires_seconds) is not None:
+                told = "When the certificate that is served expires, Unix time."
+                counts.append(Count("certificate_expiry_timestamp_seconds", told, expires, kind="gauge"))
+        return web.Response(text=_page(counts))
 
 
-async def _well(request: web.Request) -> web.Response:
+def _page(counts: Iterable[Count]) -> str:
+    """In Prometheus' text format."""
+    lines: list[str] = []
+    told = ""
+    for count in counts:
+        name = f"sidecar_webhook_{count.name}"
+        if name != told:
+            lines += [f"# HELP {name} {count.help}", f"# TYPE {name} {count.kind}"]
+        lines.append(f"{name}{count.labels} {count.value!r}")
+        told = name
+    return "\n".join(lines) + "\n"
+
+
+async def _live(request: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
@@ -154,7 +142,10 @@ async def run(webhook: Webhook, address: Address, probes: Address | None) -> Non
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         await webhook.start(address, probes)
-        logger.info("ready", extra={"fields": {"addresses": dict(webhook.addresses)}})
+        gc.collect()
+        gc.freeze()  # what is there now stays; a collection that looks at it holds reviews up for tens of milliseconds
+        told = "ready" if webhook.missing is None else "listening; ready once there is a certificate"
+        logger.info(told, extra={"fields": {"addresses": dict(webhook.addresses)}})
         watching = asyncio.create_task(webhook.watch())
         await stop.wait()
         watching.cancel()

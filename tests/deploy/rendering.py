@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,35 @@ def kubectl(*arguments: str, given: str = "") -> str:
 
 
 @cache
+def kustomized(directory: Path) -> tuple[Table, ...]:
+    """What stands in a directory with a kustomization."""
+    return tuple(yaml.safe_load_all(kubectl("kustomize", str(directory))))
+
+
 def overlay(name: str) -> tuple[Table, ...]:
-    return tuple(yaml.safe_load_all(kubectl("kustomize", str(K8S / "overlays" / name))))
+    return kustomized(K8S / "overlays" / name)
+
+
+@cache
+def composed(*components: str) -> tuple[Table, ...]:
+    """The base with *components*."""
+    with tempfile.TemporaryDirectory() as temporary:
+        here = Path(temporary).resolve()
+        # kustomize takes no absolute paths
+        above = os.path.relpath(K8S, here)
+        kustomization = {
+            "resources": [f"{above}/base"],
+            "components": [f"{above}/components/{name}" for name in components],
+        }
+        (here / "kustomization.yaml").write_text(json.dumps(kustomization), encoding="utf-8")
+        return tuple(yaml.safe_load_all(kubectl("kustomize", str(here))))
+
+
+def templates(objects: Iterable[Table]) -> Iterator[tuple[str, Table]]:
+    """The pods that *objects* bring about, each under the name of its object."""
+    for each in objects:
+        if (template := each.get("spec", {}).get("template")) is not None:
+            yield each["metadata"]["name"], template
 
 
 def the(kind: str, objects: tuple[Table, ...]) -> Table:

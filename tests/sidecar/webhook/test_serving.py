@@ -1,6 +1,7 @@
 """The webhook's server: TLS with a certificate that may change, probes, numbers, an orderly end."""
 
 import asyncio
+import contextlib
 import io
 import json
 import signal
@@ -18,7 +19,8 @@ from sidecar.addresses import Address
 from sidecar.errors import ConfigurationError
 from sidecar.inject import InjectSettings
 from sidecar.lab.certificates import Authority
-from sidecar.webhook.serving import MAX_BYTES, Certificate, Webhook
+from sidecar.webhook.files import CertificateFiles
+from sidecar.webhook.serving import MAX_BYTES, Webhook
 from tests.sidecar.cli.processes import environment
 from tests.sidecar.webhook.test_admission import review
 
@@ -34,7 +36,7 @@ def write(authority: Authority, directory: Path) -> tuple[Path, Path]:
 
 
 @asynccontextmanager
-async def serving(certificate: Certificate | None = None) -> AsyncIterator[Webhook]:
+async def serving(certificate: CertificateFiles | None = None) -> AsyncIterator[Webhook]:
     webhook = Webhook(InjectSettings(), certificate)
     try:
         await webhook.start(ANYWHERE, ANYWHERE)
@@ -84,7 +86,7 @@ async def test_more_than_any_pod_can_have_is_not_read() -> None:
 
 async def test_a_new_certificate_is_taken_while_it_serves(tmp_path: Path) -> None:
     first, second = Authority(), Authority()
-    certificate = Certificate(*write(first, tmp_path))
+    certificate = CertificateFiles(*write(first, tmp_path))
 
     async def reaches(webhook: Webhook, authority: Authority) -> bool:
         async with aiohttp.ClientSession() as http:
@@ -107,13 +109,33 @@ async def test_a_new_certificate_is_taken_while_it_serves(tmp_path: Path) -> Non
         assert await reaches(webhook, second), "what was in force stays"
 
 
+async def test_half_of_a_new_pair_changes_nothing(tmp_path: Path) -> None:
+    first, second, elsewhere = Authority(), Authority(), tmp_path / "second"
+    elsewhere.mkdir()
+    certificate = CertificateFiles(*write(first, tmp_path))
+    assert certificate.presented.expires_seconds is not None
+    for half in write(second, elsewhere):
+        (tmp_path / half.name).write_bytes(half.read_bytes())
+        with pytest.raises(ssl.SSLError) if half.name == "tls.crt" else contextlib.nullcontext():
+            certificate.look()
+        async with serving(certificate) as webhook, aiohttp.ClientSession() as http:
+            trusted = first if half.name == "tls.crt" else second
+            at = url(webhook, "/mutate/any", "https")
+            async with http.post(at, json=review(), ssl=trusted.client_context()) as answer:
+                assert answer.status == 200
+            async with http.get(url(webhook, "/metrics")) as answer:
+                page = await answer.text()
+            told = certificate.presented.expires_seconds
+            assert f"sidecar_webhook_certificate_expiry_timestamp_seconds {told!r}\n" in page
+
+
 def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"--cert .*tls\.crt.*[Nn]o such file"):
-        Certificate(tmp_path / "tls.crt", tmp_path / "tls.key")
+        CertificateFiles(tmp_path / "tls.crt", tmp_path / "tls.key")
     (tmp_path / "tls.crt").write_text("rubbish")
     (tmp_path / "tls.key").write_text("rubbish")
     with pytest.raises(ConfigurationError, match="cannot serve with --cert"):
-        Certificate(tmp_path / "tls.crt", tmp_path / "tls.key")
+        CertificateFiles(tmp_path / "tls.crt", tmp_path / "tls.key")
 
 
 async def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
