@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sidecar.notes import AttemptRecord, Fault, Key, Notes, Verdict
     from sidecar.payload import Answer, Chat, Message, Payload, Speech, Tool, Transcription, Usage
     from sidecar.provider import Provider, Secret
+    from sidecar.stack import waiting
     from sidecar.units import Duration, Size
 
 __all__ = [
@@ -86,9 +87,10 @@ __all__ = [
     "hookimpl",
     "replay",
     "tap",
+    "waiting",
 ]
 
-_HOMES = ("body", "dialect", "errors", "exchange", "headers", "hookspecs", "notes", "payload", "provider", "units")
+_HOMES = ("body", "dialect", "errors", "exchange", "headers", "hookspecs", "notes", "payload", "provider", "stack", "units")
 
 if not TYPE_CHECKING:
 

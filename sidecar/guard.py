@@ -200,11 +200,22 @@ class _Turn(Generic[Subject]):
         self.due = self._resumed + guard.budget_seconds
         guard.watchdog.watch(self)
 
-    async def __call__(self, subject: Subject) -> Response:
+    def __enter__(self) -> None:
         if not self._inside:
             self._spent += self._clock() - self._resumed
             self.due = NEVER
         self._inside += 1
+
+    def __exit__(self, *exc: object) -> None:
+        self._inside -= 1
+        if not self._inside:
+            self._resumed = self._clock()
+            self.due = time.monotonic() + self.guard.budget_seconds - self._spent
+            if self.guard.watchdog.asleep:
+                self.guard.watchdog.rouse()
+
+    async def __call__(self, subject: Subject) -> Response:
+        self.__enter__()
         try:
             response: Response = await self.inner(subject)
             self.answer = response
@@ -216,12 +227,7 @@ class _Turn(Generic[Subject]):
             self.error = error
             raise
         finally:
-            self._inside -= 1
-            if not self._inside:
-                self._resumed = self._clock()
-                self.due = time.monotonic() + self.guard.budget_seconds - self._spent
-                if self.guard.watchdog.asleep:
-                    self.guard.watchdog.rouse()
+            self.__exit__()
         return response
 
     def _clock(self) -> float:

@@ -126,6 +126,12 @@ class Notes:
     def get(self, key: Key[T]) -> T | None:
         return None if self._kept is None else self._kept.get(key)  # type: ignore[return-value]
 
+    def taken_over(self) -> tuple[Body, ...]:
+        """The bodies of answers that stream: whoever asks closes them from now on, for they outlive the exchange."""
+        bodies = tuple(self.open_bodies)
+        self.open_bodies.clear()
+        return bodies
+
     def release(self) -> None:
         """Let go of what only mattered while the exchange was under way."""
         self.released = True

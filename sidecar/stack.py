@@ -3,6 +3,7 @@ async calls remains.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from sidecar.exchange import Response
@@ -24,6 +25,14 @@ def compose(layers: Iterable[tuple[Layer[T], Wrap[T]]], innermost: Handler[T]) -
     for layer, wrap in reversed(list(layers)):
         handler = wrap(layer, handler)
     return handler
+
+
+def waiting(call_next: Handler[T]) -> AbstractContextManager[None]:
+    """``with waiting(call_next): await …``: what a layer awaits there is not its own time, as in *call_next* itself.
+
+    For waiting for what another call of the same layer is doing, say.
+    """
+    return call_next if isinstance(call_next, AbstractContextManager) else nullcontext()
 
 
 def bare(layer: Layer[T], inner: Handler[T]) -> Handler[T]:

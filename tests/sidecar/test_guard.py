@@ -14,6 +14,7 @@ from sidecar.exchange import Attempt, Exchange, Response
 from sidecar.guard import Guard
 from sidecar.headers import Headers
 from sidecar.notes import Fault
+from sidecar.stack import waiting
 from sidecar.watchdog import Watchdog
 from tests import making
 
@@ -144,6 +145,29 @@ async def test_time_inside_call_next_does_not_count(ring: Ring) -> None:
     subject = ring.subject()
     assert (await ring.call(layer, subject, inner)).status == 200
     assert faults(subject) == []
+
+
+async def test_time_that_a_layer_says_it_waits_for_others_does_not_count(ring: Ring) -> None:
+    async def layer(subject: Any, call_next: Any) -> Response:
+        with waiting(call_next):
+            await asyncio.sleep(BUDGET_SECONDS * 3)
+        return Response(status=201)
+
+    subject = ring.subject()
+    assert (await ring.call(layer, subject)).status == 201
+    assert (faults(subject), ring.passed_on) == ([], [])
+
+
+async def test_a_layer_that_is_done_waiting_for_others_has_its_own_time_again(ring: Ring) -> None:
+    async def layer(subject: Any, call_next: Any) -> Response:
+        with waiting(call_next):
+            await asyncio.sleep(0)
+        await asyncio.sleep(BUDGET_SECONDS * 10)
+        return Response(status=201)
+
+    subject = ring.subject()
+    assert (await ring.call(layer, subject)).status == 200, "it was passed by"
+    assert len(faults(subject)) == 1
 
 
 def slow() -> StreamedBody:
