@@ -90,7 +90,19 @@ __all__ = [
     "waiting",
 ]
 
-_HOMES = ("body", "dialect", "errors", "exchange", "headers", "hookspecs", "notes", "payload", "provider", "stack", "units")
+_HOMES = [
+    "body",
+    "dialect",
+    "errors",
+    "exchange",
+    "headers",
+    "hookspecs",
+    "notes",
+    "payload",
+    "provider",
+    "stack",
+    "units",
+]
 
 if not TYPE_CHECKING:
 

@@ -99,6 +99,8 @@ class Metrics:
     def count(self, name: str, /, **labels: str) -> None:
         """One more of what the call path does not count itself; *name* without ``sidecar_`` and ``_total``."""
         key = (name, tuple(sorted(labels.items())))
+        if key not in self._counters and len(self._counters) >= MAX_SERIES:
+            key = (name, tuple((label, "other") for label in sorted(labels)))
         self._counters[key] = self._counters.get(key, 0) + 1
 
     def counted(self, name: str) -> dict[str, int]:

@@ -290,13 +290,18 @@ class Service:
             faults = Sample("plugin_faults_total", loaded.guard.faults, "Plugins' own failures.", "counter", labels)
             quarantined = bool(loaded.guard.quarantined_until)
             samples += [faults, Sample("plugin_quarantined", quarantined, "1 while bypassed.", labels=labels)]
+        pools: dict[str, list[LeanUpstream]] = {}
         for (name, _), upstream in self._upstreams.items():
             if isinstance(upstream, LeanUpstream):
-                labels = (("provider", name),)
-                samples.append(Sample("upstream_connections", upstream.connections, "Open.", labels=labels))
-                samples.append(Sample("upstream_connections_idle", upstream.idle, "At rest.", labels=labels))
-                opened = Sample("upstream_connections_opened_total", upstream.opened, "Ever.", "counter", labels)
-                samples.append(opened)
+                pools.setdefault(name, []).append(upstream)
+        for name, of_provider in pools.items():
+            labels = (("provider", name),)
+            opened = sum(upstream.opened for upstream in of_provider)
+            samples += [
+                Sample("upstream_connections", sum(each.connections for each in of_provider), "Open.", labels=labels),
+                Sample("upstream_connections_idle", sum(each.idle for each in of_provider), "At rest.", labels=labels),
+                Sample("upstream_connections_opened_total", opened, "Ever.", "counter", labels),
+            ]
         for loaded in self.host.plugins:
             try:
                 samples += self.host.samples(loaded)

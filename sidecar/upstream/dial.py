@@ -13,6 +13,9 @@ import aiohappyeyeballs
 from sidecar.errors import ConnectFailed
 from sidecar.provider import Origin
 
+#: So many sessions are kept, with the certificates of their servers.
+_SESSIONS = 256
+
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 
 
@@ -90,6 +93,8 @@ def remember_session(context: ssl.SSLContext, transport: asyncio.BaseTransport) 
     """Keep the session of an established connection for the next one to the same server."""
     tls = transport.get_extra_info("ssl_object")
     if isinstance(context, _ResumingContext) and tls is not None and tls.session is not None:
+        if len(context.sessions) >= _SESSIONS:  # a provider may be called by any name below a suffix
+            context.sessions.clear()
         context.sessions[tls.server_hostname or ""] = tls.session
 
 

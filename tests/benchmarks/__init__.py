@@ -16,10 +16,15 @@ collector      where spans go (a process)
 floor          the minimal aiohttp proxy (a process)
 nginx          configurations of nginx, as the provider of small answers and as a contestant
 contestants    who is compared, and how each is started
+captured       a sidecar that connections are led to, pods, and what both are compared with
+ceiling        what no proxy can beat where bytes pass through (a process)
+admissions     reviews of pods, and the webhook
 rig            all of it, running
 wrk            closed-loop load
 generator      open-loop load (a process)
+bulk           bytes in bulk (a process)
 tables         how results are printed
 targets        what is to be reached, and whether it is
-sections       what is measured: chat, latency, streams, audio, tls, start, soak
+sections       what is measured: chat, latency, streams, audio, tls, interception, splice, handshakes, admissions,
+               start, soak
 """

@@ -23,7 +23,19 @@ from tests.benchmarks.plan import SECTIONS, plan
 from tests.benchmarks.processes import Unfit
 from tests.benchmarks.report import Report
 from tests.benchmarks.rig import Rig, running
-from tests.benchmarks.sections import audio, chat, latency, soak, start, streams, tls
+from tests.benchmarks.sections import (
+    admissions,
+    audio,
+    chat,
+    handshakes,
+    interception,
+    latency,
+    soak,
+    splice,
+    start,
+    streams,
+    tls,
+)
 
 _MODULES = {
     "chat": chat,
@@ -31,10 +43,14 @@ _MODULES = {
     "streams": streams,
     "audio": audio,
     "tls": tls,
+    "interception": interception,
+    "splice": splice,
+    "handshakes": handshakes,
+    "admissions": admissions,
     "start": start,
     "soak": soak,
 }
-_NEEDS_WRK = ("chat", "audio", "tls", "start", "soak")
+_NEEDS_WRK = ("chat", "audio", "tls", "interception", "start", "soak")
 _LOOK_SECONDS = 0.5
 
 

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import cast
 
 from msgspec import Struct
@@ -125,13 +126,18 @@ class Line(asyncio.Protocol):
             self._done(self)
 
 
+@cache
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
+
+
 async def open_line(route: Route, done: Callable[[Line], None] | None = None) -> Line:
     """
     Raises:
         Broken: the proxy refuses, or TLS fails.
     """
     loop = asyncio.get_running_loop()
-    context = ssl.create_default_context(cafile=route.ca_file) if route.ca_file else None
+    context = _trusting(route.ca_file) if route.ca_file else None
     try:
         if not route.authority:
             _, line = await loop.create_connection(

@@ -31,6 +31,13 @@ LABELS = {
     DEFAULT: "sidecar default",
     HIT: "sidecar cache hit",
     SOAKED: "sidecar default",
+    "capturing": "sidecar capturing",
+    "redirected": "sidecar in a pod",
+    "floor": "a server on uvloop",
+    "front": "nginx",
+    "ceiling": "the kernel's splice(2)",
+    "pod ceiling": "the kernel's splice(2)",
+    "webhook": "sidecar webhook",
 }
 #: The provider's name at the door of the sidecar that ends TLS; it stands for an official one.
 ENDED_HOST = "provider.benchmark.example"
@@ -43,6 +50,8 @@ class Surroundings:
     origins: Mapping[str, str]
     """By name: small, small-tls (nginx), media, media-tls (the emulated provider)."""
     ca_file: str
+    chain_file: str
+    """A certificate for loopback and its key, by *ca_file*."""
     traces_endpoint: str
 
     def port(self, name: str) -> int:
@@ -51,11 +60,14 @@ class Surroundings:
 
 @dataclass
 class Contestant:
-    """``ports`` are those that `command` makes it listen on; the first is for calls, the second for probes, if any."""
+    """``ports`` are those that `command` makes it listen on; the first is for calls, the second for probes if it is
+    ``probed``.
+    """
 
     name: str
     command: Callable[[Path, list[int], Surroundings], list[str]] | None = None
     ports: int = 1
+    probed: bool = False
     note: str = ""
     """Why it cannot take part; empty if it can."""
     traced: bool = field(init=False)
@@ -76,16 +88,16 @@ def contestants(without: frozenset[str] = frozenset()) -> list[Contestant]:
         Contestant(DIRECT),
         Contestant(MINIMAL, _minimal),
         Contestant(NGINX, _nginx, note="nginx is left out" if "nginx" in without else ""),
-        Contestant(BARE, _sidecar_with("[]"), ports=3),
-        Contestant(DEFAULT, _sidecar_with(_DEFAULT_PLUGINS), ports=3, note=note),
-        Contestant(HIT, _sidecar_with(_DEFAULT_PLUGINS), ports=3, note=note),
+        Contestant(BARE, _sidecar_with("[]"), ports=3, probed=True),
+        Contestant(DEFAULT, _sidecar_with(_DEFAULT_PLUGINS), ports=3, probed=True, note=note),
+        Contestant(HIT, _sidecar_with(_DEFAULT_PLUGINS), ports=3, probed=True, note=note),
     ]
 
 
 def soaked() -> Contestant:
     """The default sidecar with a cache that is full soon, so that filling it is not taken for a leak."""
     plugins = "[]" if missing_plugins() else _DEFAULT_PLUGINS.rstrip() + "\n    config: {max_memory: 8MiB}\n"
-    return Contestant(SOAKED, _sidecar_with(plugins), ports=3)
+    return Contestant(SOAKED, _sidecar_with(plugins), ports=3, probed=True)
 
 
 _DEFAULT_PLUGINS = """

@@ -30,13 +30,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """
     Args:
         kind: open: *rate* calls per second; closed: each of *lines* calls again as soon as it is answered;
-            connect: one call after another, each on a connection of its own, *count* in all.
+            connect: each of *at_once* agents calls again as soon as it is answered, on a new connection, *count* calls
+            in all;
+            arrive: *rate* calls per second, each on a connection of its own, for which it waits, too.
+        names: under which connections are opened, with the number of the call for ``%d``; empty for the route's own.
         warm_up_seconds: at the beginning, left out of what is told.
         lines: connections, opened before the start; a call that finds none free is dropped.
         numbered_from: of the first call, for templates.
     """
 
-    kind: Literal["open", "closed", "connect"]
+    kind: Literal["open", "closed", "connect", "arrive"]
     route: Route
     pieces: tuple[bytes, ...]
     formats: tuple[str, ...] = ()
@@ -45,6 +48,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     warm_up_seconds: float = 0.0
     lines: int = 64
     count: int = 0
+    at_once: int = 1
+    names: str = ""
     seed: int = 0
     numbered_from: int = 1
 
@@ -183,25 +188,66 @@ async def closed_loop(job: Job) -> Outcome:
 
 
 async def connect(job: Job) -> Outcome:
-    """New connections one after another, a call on each."""
-    outcome, template = Outcome(), job.template
+    """New connections, a call on each."""
+    outcome = Outcome()
+    numbers = iter(range(job.numbered_from, job.numbered_from + job.count))
     began = time.monotonic()
-    for number in range(job.count):
-        started_ns = time.monotonic_ns()
-        line = await open_line(job.route)
-        outcome.connect_us.append(_us(time.monotonic_ns() - started_ns))
-        await line.call(template.render(job.numbered_from + number))
-        outcome.latency_us.append(_us(line.ended_ns - started_ns))
-        line.transport.close()
+
+    async def agent() -> None:
+        for number in numbers:
+            await _call_anew(job, outcome, number, time.monotonic_ns())
+
+    await asyncio.gather(*(agent() for _ in range(job.at_once)))
     outcome.seconds = time.monotonic() - began
-    outcome.calls = job.count
+    outcome.calls = len(outcome.latency_us)
+    return outcome
+
+
+async def _call_anew(job: Job, outcome: Outcome, number: int, began_ns: int) -> None:
+    """A call on a connection of its own; its latency counts from *began_ns*."""
+    route = msgspec.structs.replace(job.route, server_name=job.names % number) if job.names else job.route
+    line = await open_line(route)
+    outcome.connect_us.append(_us(time.monotonic_ns() - began_ns))
+    await line.call(job.template.render(number))
+    outcome.latency_us.append(_us(line.ended_ns - began_ns))
+    line.transport.close()
+
+
+async def arrive(job: Job) -> Outcome:
+    """Connections at moments fixed before the run, a call on each."""
+    outcome, loop = Outcome(seconds=job.seconds), asyncio.get_running_loop()
+    moments = poisson(job.rate, job.seconds, job.seed)
+    base_ns = time.monotonic_ns() + 50_000_000
+    due: list[int] = [base_ns + int(moment * 1e9) for moment in moments]
+    calls: list[asyncio.Task[None]] = []
+    rung = loop.create_future()
+
+    def start_due() -> None:
+        while len(calls) < len(due):
+            due_ns, now_ns = due[len(calls)], time.monotonic_ns()
+            if due_ns > now_ns:
+                alarm.set(due_ns)
+                return
+            outcome.lateness_us.append(_us(now_ns - due_ns))
+            outcome.late += now_ns - due_ns > LATE_US * 1000
+            calls.append(loop.create_task(_call_anew(job, outcome, job.numbered_from + len(calls), due_ns)))
+        rung.set_result(None)
+
+    alarm = Alarm(start_due)
+    alarm.set(due[0])
+    await rung
+    alarm.close()
+    for error in await asyncio.gather(*calls, return_exceptions=True):
+        if error is not None:
+            outcome.errors[str(error)] = outcome.errors.get(str(error), 0) + 1
+    outcome.calls = len(outcome.latency_us)
     return outcome
 
 
 async def run(job: Job) -> Outcome:
     if job.kind == "open":
         return await OpenLoop(job).run()
-    return await (closed_loop(job) if job.kind == "closed" else connect(job))
+    return await {"closed": closed_loop, "connect": connect, "arrive": arrive}[job.kind](job)
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ def command(directory: Path, configuration: str) -> list[str]:
     return [find_tool("nginx") or "nginx", "-p", str(directory), "-c", str(file), "-e", "stderr"]
 
 
-def provider(port: int, tls_port: int, chain: str) -> str:
+def provider(port: int, tls_port: int, chain: str, address: str = "127.0.0.1") -> str:
     """Answers every POST with the small chat answer."""
     fields = "\n".join(f'    add_header {name} "{value}";' for name, value in ANSWER_FIELDS)
     answer = ANSWER.decode().replace("'", "\\'")
     return _whole(f"""
   server {{
-    listen 127.0.0.1:{port} backlog=1024;
-    listen 127.0.0.1:{tls_port} ssl backlog=1024;
+    listen {address}:{port} backlog=1024;
+    listen {address}:{tls_port} ssl backlog=1024;
     ssl_certificate {chain};
     ssl_certificate_key {chain};
     {_FOREVER}
@@ -38,8 +38,8 @@ def provider(port: int, tls_port: int, chain: str) -> str:
   }}""")
 
 
-def proxy(port: int, origins: Mapping[str, str]) -> str:
-    """Passes ``/NAME/…`` on to the origin of that name, streaming both ways."""
+def proxy(port: int, origins: Mapping[str, str], tls_port: int = 0, chain: str = "") -> str:
+    """Passes ``/NAME/…`` on to the origin of that name, streaming both ways; by TLS on *tls_port* too, if given."""
     upstreams, locations = [], []
     for name, origin in origins.items():
         scheme, _, authority = origin.partition("://")
@@ -48,13 +48,15 @@ def proxy(port: int, origins: Mapping[str, str]) -> str:
             "keepalive_timeout 3600s; }"
         )
         locations.append(f"    location /{name}/ {{ proxy_pass {scheme}://{name}/; }}")
-    return _whole("\n".join((*upstreams, _proxy_server(port, locations))))
+    tls = f"listen 127.0.0.1:{tls_port} ssl backlog=1024; ssl_certificate {chain}; ssl_certificate_key {chain};"
+    return _whole("\n".join((*upstreams, _proxy_server(port, tls if tls_port else "", locations))))
 
 
-def _proxy_server(port: int, locations: Sequence[str]) -> str:
+def _proxy_server(port: int, tls: str, locations: Sequence[str]) -> str:
     return f"""
   server {{
     listen 127.0.0.1:{port} backlog=1024;
+    {tls}
     {_FOREVER}
     client_max_body_size 0;
     proxy_http_version 1.1;

@@ -10,6 +10,10 @@ _FULL: Mapping[str, tuple[int, float]] = {
     "streams": (4, 5.0),
     "audio": (4, 1.5),
     "tls": (3, 1.5),
+    "interception": (5, 0.8),
+    "splice": (5, 0.6),
+    "handshakes": (3, 0.6),
+    "admissions": (2, 5.0),
     "start": (7, 3.0),
     "soak": (1, 1.0),
 }
@@ -19,6 +23,10 @@ _QUICK: Mapping[str, tuple[int, float]] = {
     "streams": (1, 2.0),
     "audio": (1, 0.8),
     "tls": (1, 0.6),
+    "interception": (1, 0.4),
+    "splice": (1, 0.3),
+    "handshakes": (1, 0.4),
+    "admissions": (1, 1.0),
     "start": (3, 0.8),
     "soak": (1, 0.1),
 }

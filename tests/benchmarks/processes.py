@@ -127,7 +127,7 @@ class Child:
 
     # -- its beginning -----------------------------------------------------------------------------------------------
 
-    def await_port(self, port: int, seconds: float = 15.0) -> None:
+    def await_port(self, port: int, seconds: float = 15.0, host: str = "127.0.0.1") -> None:
         """Wait until it takes connections.
 
         Raises:
@@ -137,7 +137,7 @@ class Child:
         while time.monotonic() < deadline:
             if not self.living:
                 raise Unfit(f"{self.name} ended with status {self._process.returncode}:\n{self.told()}")
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
+            with contextlib.suppress(OSError), socket.create_connection((host, port), 0.5):
                 return
             time.sleep(0.005)
         raise Unfit(f"{self.name} takes no connection after {seconds:g} s:\n{self.told()}")

@@ -20,6 +20,7 @@ from tests.benchmarks.generator import Job, Outcome
 from tests.benchmarks.machine import ROOT, Meter, Placement, python
 from tests.benchmarks.processes import Child, Unfit, free_ports
 from tests.benchmarks.rows import Row
+from tests.benchmarks.wrk import Aim, Load
 
 #: Providers run before the generator, which would else hold them up while it looks at the clock.
 _PROVIDER_PRIORITY, _PRIORITY = 3, 2
@@ -39,11 +40,11 @@ class Rig:
         self.ports: dict[str, list[int]] = {}
         self.servers: dict[str, Child] = {}
         self.around: Surroundings
-        self._placement = placement
+        self.cpus = placement
         self._realtime = realtime
         self._numbered = 0
         self._collector_port = 0
-        self._scripts: dict[Template, Path] = {}
+        self._scripts: dict[tuple[Template, str], Path] = {}
 
     # -- starting ----------------------------------------------------------------------------------------------------
 
@@ -60,6 +61,7 @@ class Rig:
                 "media-tls": f"https://127.0.0.1:{media_tls}",
             },
             ca_file=str(ca_file),
+            chain_file=str(chain_file),
             traces_endpoint=f"http://127.0.0.1:{self._collector_port}/v1/traces",
         )
         commands = {
@@ -72,7 +74,7 @@ class Rig:
             commands["small"] = nginx.command(self.directory / "provider", text)
         for name, command in commands.items():
             log = self.directory / f"{name}.log"
-            child = stack.enter_context(Child(f"the {name} server", command, self._placement.others, log))
+            child = stack.enter_context(Child(f"the {name} server", command, self.cpus.others, log))
             self.servers[name] = child
             child.await_port(ports[name])
 
@@ -83,7 +85,7 @@ class Rig:
         directory = self.directory / f"{contestant.name}-{ports[0]}"
         directory.mkdir()
         command = contestant.command(directory, ports, self.around)
-        return Child(contestant.label, command, self._placement.proxy, directory / "log"), ports
+        return Child(contestant.label, command, self.cpus.proxy, directory / "log"), ports
 
     def start_contestants(self, stack: contextlib.ExitStack) -> None:
         for contestant in self.contestants:
@@ -93,8 +95,27 @@ class Rig:
             stack.enter_context(child)
             child.await_port(ports[0])
             self.children[contestant.name], self.ports[contestant.name] = child, ports
-            if contestant.ports > 1:
+            if contestant.probed:
                 await_ready(child, ports[1])
+
+    @contextlib.contextmanager
+    def joined_by(self, contestant: Contestant, host: str = "127.0.0.1") -> Iterator[Child]:
+        """Run *contestant*, which only a section needs and which listens on *host*, until the block is left."""
+        child, ports = self.start(contestant)
+        with child:
+            self.children[contestant.name], self.ports[contestant.name] = child, ports
+            try:
+                if contestant.probed:
+                    await_ready(child, ports[1], host=host)
+                else:
+                    child.await_port(ports[0], host=host)
+                yield child
+            finally:
+                del self.children[contestant.name], self.ports[contestant.name]
+
+    @property
+    def has_nginx(self) -> bool:
+        return "small" in self.servers
 
     # -- addressing --------------------------------------------------------------------------------------------------
 
@@ -140,32 +161,54 @@ class Rig:
             for child, _ in preferred:
                 child.schedule(0)
 
+    def prefer_caller(self) -> None:
+        """The same for the process that calls, and what it becomes: an agent."""
+        if self._realtime:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_PRIORITY))
+
     # -- load --------------------------------------------------------------------------------------------------------
 
-    def script(self, template: Template) -> Path:
+    def script(self, template: Template, address: str = "127.0.0.1") -> Path:
         """A script for `load`."""
-        script = self._scripts.get(template)
+        script = self._scripts.get((template, address))
         if script is None:
             directory = self.directory / f"script{len(self._scripts)}"
             directory.mkdir()
-            script = self._scripts[template] = wrk.script(template, directory)
+            script = self._scripts[template, address] = wrk.script(template, directory, address)
         return script
+
+    def warmed(self, aim: Aim, script: Path) -> Load:
+        """A short load that is not measured."""
+        return wrk.run(script, aim, _WARM_UP_SECONDS, self.numbers(_MOST_CALLS))
+
+    def aimed(self, contestant: str, aim: Aim, script: Path, seconds: float) -> Row:
+        """Load *aim*, which *contestant* serves, in a closed loop, and measure that one while it answers.
+
+        Both run before all other processes: what is sought are differences of few microseconds.
+        """
+        self.only(contestant)
+        self.warmed(aim, script)
+        with self.before_all_others(contestant):
+            window = Window(self, contestant)
+            load = wrk.run(script, aim, seconds, self.numbers(_MOST_CALLS), self.prefer_caller)
+            window.load_ended()
+        return window.close() | _told(load)
 
     def load(self, contestant: Contestant, script: Path, origin: str, seconds: float) -> Row:
         """Load *contestant* in a closed loop, and measure it until it is at rest again."""
         self.only(contestant.name)
         port, _ = self.address(contestant.name, origin)
         tls = contestant.name == DIRECT and origin.endswith("-tls")
+        aim = Aim(port, server_name="127.0.0.1" if tls else "")
         traced = self.spans()["calls"]
-        warm_up = wrk.run(script, port, _WARM_UP_SECONDS, self.numbers(_MOST_CALLS), tls=tls)
+        warm_up = self.warmed(aim, script)
         self.settle(contestant, traced + warm_up.calls)
         asked, spans = self.asked(origin), self.spans()
         window = Window(self, contestant.name)
-        load = wrk.run(script, port, seconds, self.numbers(_MOST_CALLS), tls=tls)
+        load = wrk.run(script, aim, seconds, self.numbers(_MOST_CALLS))
         window.load_ended()
         self.settle(contestant, spans["calls"] + load.calls)
-        row = window.close()
-        row |= {"calls": load.calls, "seconds": load.seconds, "errors": load.errors, "bytes": load.received_bytes}
+        row = window.close() | _told(load)
         row["asked_per_call"] = (self.asked(origin) - asked) / max(load.calls, 1)
         row["traced_per_call"] = (self.spans()["calls"] - spans["calls"]) / max(load.calls, 1)
         return row
@@ -177,7 +220,7 @@ class Rig:
         asked, spans = self.asked(origin), self.spans()
         with self.before_all_others(contestant.name):
             window = Window(self, contestant.name)
-            outcome = run_generator(job, _PRIORITY if self._realtime and job.kind == "open" else 0)
+            outcome = run_generator(job, _PRIORITY if self._realtime and job.kind in ("open", "arrive") else 0)
             window.load_ended()
         self.settle(contestant, spans["calls"] + outcome.calls)
         row = window.close() | {"calls": outcome.calls}
@@ -256,6 +299,10 @@ class Window:
         return {**self._row, "cpu_us": cpu_us, "rss_bytes": memory_bytes}
 
 
+def _told(load: Load) -> Row:
+    return {"calls": load.calls, "seconds": load.seconds, "errors": load.errors, "bytes": load.received_bytes}
+
+
 @contextlib.contextmanager
 def running(
     directory: Path, placement: Placement, taking_part: list[Contestant], *, realtime: bool, with_nginx: bool
@@ -272,13 +319,13 @@ def running(
         yield rig
 
 
-def get(port: int, path: str) -> str:
+def get(port: int, path: str, host: str = "127.0.0.1") -> str:
     """The body of a 200; empty for any other answer.
 
     Raises:
         OSError: nobody answers.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection(host, port, timeout=30)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -288,7 +335,7 @@ def get(port: int, path: str) -> str:
         connection.close()
 
 
-def await_ready(child: Child, port: int, seconds: float = 15.0) -> None:
+def await_ready(child: Child, port: int, seconds: float = 15.0, host: str = "127.0.0.1") -> None:
     """Wait for the first 200 on ``/readyz``.
 
     Raises:
@@ -297,7 +344,7 @@ def await_ready(child: Child, port: int, seconds: float = 15.0) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            if get(port, "/readyz"):
+            if get(port, "/readyz", host):
                 return
         if not child.living:
             break

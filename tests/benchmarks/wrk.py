@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,20 @@ _MARK = "benchmark-result "
 
 
 @dataclass(frozen=True)
+class Aim:
+    """What is called: what listens on *port* of *address*, by TLS as *server_name* if that is not empty.
+
+    Args:
+        within: a command that runs wrk where it is to run.
+    """
+
+    port: int
+    server_name: str = ""
+    address: str = "127.0.0.1"
+    within: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Load:
     """What came of it. ``errors``: answers other than 2xx and 3xx, broken connections and time-outs."""
 
@@ -26,8 +40,8 @@ class Load:
     received_bytes: int
 
 
-def script(template: Template, directory: Path) -> Path:
-    """A Lua script that sends *template*, numbered from where the argument after ``--`` says."""
+def script(template: Template, directory: Path, address: str) -> Path:
+    """A Lua script that sends *template* to *address*, numbered from where the argument after ``--`` says."""
     for index, piece in enumerate(template.pieces):
         (directory / f"piece{index}").write_bytes(piece)
     reading = "\n".join(
@@ -40,6 +54,7 @@ def script(template: Template, directory: Path) -> Path:
     file = directory / "load.lua"
     file.write_text(f"""\
 {reading}
+function wrk.resolve(host, service) wrk.addrs = wrk.lookup("{address}", service) end
 local number = 0
 function init(arguments) number = tonumber(arguments[1]) end
 function request()
@@ -57,8 +72,11 @@ end
     return file
 
 
-def run(load_script: Path, port: int, seconds: float, numbered_from: int, *, tls: bool = False) -> Load:
-    """Load what listens on *port* for so many *seconds*; wrk itself knows whole ones only, so it is interrupted.
+def run(
+    load_script: Path, aim: Aim, seconds: float, numbered_from: int, prepare: Callable[[], None] | None = None
+) -> Load:
+    """Load *aim*, for whose address the script was made, for so many *seconds*; wrk itself knows whole ones only, so it
+    is interrupted. *prepare* is called by its process before it begins.
 
     Raises:
         Unfit: wrk does not work.
@@ -67,6 +85,7 @@ def run(load_script: Path, port: int, seconds: float, numbered_from: int, *, tls
     if program is None:
         raise Unfit("wrk is not here; install it with: apt-get install wrk")
     command = [
+        *aim.within,
         program,
         "-t1",
         f"-c{CONNECTIONS}",
@@ -76,11 +95,13 @@ def run(load_script: Path, port: int, seconds: float, numbered_from: int, *, tls
         "-s",
         str(load_script),
     ]
+    origin = f"https://{aim.server_name}" if aim.server_name else f"http://{aim.address}"
     process = subprocess.Popen(
-        [*command, f"http{'s' if tls else ''}://127.0.0.1:{port}/", "--", str(numbered_from)],
+        [*command, f"{origin}:{aim.port}/", "--", str(numbered_from)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=prepare,
     )
     try:
         time.sleep(seconds)

@@ -481,13 +481,13 @@ def trusting(between: Stage, *alpn: str) -> ssl.SSLContext:
 async def test_tls_to_a_provider_is_ended_with_a_leaf_that_the_bundle_vouches_for(names: Names, server: str) -> None:
     received = Received(answer())
     async with stage(received, NAMED, server=server) as between:
-        for host in (HOST, "west.eu.lab.example"):
+        for host, leaf in ((HOST, HOST), ("west.eu.lab.example", "*.eu.lab.example")):
             agent = await between.agent_over_tls(host, trusting(between))
             for _ in range(2):
                 got = await agent.ask(post(b"{}", path="/v1/chat/completions"))
                 assert (got.status, got.body) == (200, b"ok")
             certificate = agent.writer.get_extra_info("ssl_object").getpeercert()
-            assert certificate["subjectAltName"] == (("DNS", host),)
+            assert certificate["subjectAltName"] == (("DNS", leaf),)
         assert received.requests[0][0].startswith(b"POST /v1/chat/completions HTTP/1.1\r\n")
         calls = await between.calls(4)
         assert {(call.door, call.provider, call.operation) for call in calls} == {("connect", "lab", "chat")}

@@ -19,6 +19,7 @@ from tests.benchmarks.rows import Row, Rows
 from tests.benchmarks.soak_agent import Task, Told
 from tests.benchmarks.tables import mebibytes, table
 from tests.benchmarks.targets import Verdict, at_most, holds
+from tests.benchmarks.wrk import Aim
 
 SECTION = "soak"
 CALLS, CUT, UPLOAD, DOWNLOAD, HELD, END = "calls", "cut streams", "upload", "download", "held", "end"
@@ -77,7 +78,7 @@ class _Soak:
         script = self._rig.script(calls.chat("/small", new_bodies=7))
         done = 0
         while done < count:
-            load = wrk.run(script, self._port, 0.5, self._rig.numbers(10_000_000))
+            load = wrk.run(script, Aim(self._port), 0.5, self._rig.numbers(10_000_000))
             if not load.calls:
                 raise Unfit(f"{self._child.name} does not answer:\n{self._child.told()}")
             done += load.calls

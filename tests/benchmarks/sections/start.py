@@ -15,6 +15,7 @@ from tests.benchmarks.rows import Row, Rows, label
 from tests.benchmarks.schedule import rounds
 from tests.benchmarks.tables import mebibytes, table
 from tests.benchmarks.targets import Verdict, at_most
+from tests.benchmarks.wrk import Aim
 
 SECTION, FRESH = "start", "fresh"
 _IDLE_SECONDS = 1.0
@@ -33,7 +34,7 @@ def _one(rig: Rig, contestant: Contestant, plan: Plan, number: int) -> Row:
     template = calls.chat("/small", new_bodies=5 if contestant.name == DEFAULT else None)
     with child:
         ready_seconds = 0.0
-        if contestant.ports > 1:
+        if contestant.probed:
             await_ready(child, ports[1])
             ready_seconds = time.monotonic() - child.started
         _await_answer(child, ports[0], template.render(rig.numbers(1)))
@@ -55,7 +56,7 @@ def _memory(rig: Rig, child: Child, port: int, template: Template, plan: Plan) -
     idle_bytes, idle_cpu_ns = child.memory_bytes(), child.cpu_ns()
     time.sleep(_IDLE_SECONDS)
     idle_cpu_ns = child.cpu_ns() - idle_cpu_ns
-    load = wrk.run(rig.script(template), port, plan.seconds, rig.numbers(10_000_000))
+    load = wrk.run(rig.script(template), Aim(port), plan.seconds, rig.numbers(10_000_000))
     return {
         "idle_bytes": idle_bytes,
         "idle_cpu_ms_per_second": idle_cpu_ns / 1e6 / _IDLE_SECONDS,
