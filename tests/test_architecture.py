@@ -59,18 +59,20 @@ MAY_IMPORT: Final = {
 }
 #: Libraries, and the only modules that may import them. What is not here may be imported anywhere.
 ONLY_IN: Final = {
-    "aiocache": "sidecar_cache",
+    "aiocache": "sidecar_cache.backends sidecar_cache.redis",
     "aiodns": "sidecar.upstream.dns",
     "aiohttp": "sidecar.admin sidecar.application sidecar.intercept.reference sidecar.upstream.reference "
     "sidecar.webhook sidecar.lab",
-    "click": "sidecar.cli sidecar.lab",
+    "click": "sidecar.cli sidecar.lab sidecar_cache.commands",
     "cryptography": "sidecar.certificates sidecar.intercept.authority sidecar.webhook.certificate "
-    "sidecar.webhook.presented sidecar.cli.doctor sidecar.lab",
+    "sidecar.webhook.presented sidecar.cli.doctor sidecar.lab sidecar_cache.codec",
     "grpc": "sidecar_tracing.exporter sidecar.lab",
     "httptools": "sidecar.intercept sidecar.upstream",
     "opentelemetry": "sidecar_tracing sidecar.lab",
     "pycares": "sidecar.upstream.dns",
     "pluggy": "sidecar.hookspecs sidecar.host",
+    "redis": "sidecar_cache.backends sidecar_cache.redis",
+    "sqlite3": "sidecar_cache.disk sidecar_cache.rows",
     "uvloop": "sidecar.cli.run sidecar.cli.webhook sidecar.lab",
     "yaml": "sidecar.configuration sidecar.cli sidecar.inject.documents",
 }
@@ -94,7 +96,20 @@ INPUT_AND_OUTPUT: Final = {
 }
 #: What plugins of ours take from where plugins of others cannot rely on finding it.
 BORROWED: Final = {
+    **{
+        f"sidecar.cli.{name}": "the cache's own commands ask, speak and end as the others do"
+        for name in (
+            *("asking.Asking", "asking.Refused", "exits.EPILOG", "exits.Exit", "exits.Stop", "legible.clean"),
+            *("legible.columns", "legible.json_text", "options.admin_option", "options.output_option"),
+            *("quantities.seconds", "quantities.size"),
+        )
+    },
+    "sidecar.credentials.HEADERS": "the cache keeps agents apart by what they identify themselves with",
+    "sidecar.credentials.QUERY": "the cache keeps agents apart by what they identify themselves with",
+    "sidecar.multipart.Part": "the cache compares forms field by field",
     "sidecar.multipart.parse": "the cache compares forms field by field; no second plugin has asked for it yet",
+    "sidecar.sse.blocks": "the cache takes kept streams apart",
+    "sidecar.sse.event_of": "the cache takes kept streams apart",
     "sidecar.traceparent.TraceParent": "tracing alone propagates traces",
     "sidecar.traceparent.read_traceparent": "tracing alone propagates traces",
     "sidecar.websocket.TRAFFIC": "tracing alone tells of frames",
@@ -221,7 +236,8 @@ def test_plugins_use_only_what_other_peoples_plugins_may_use() -> None:
 NEVER_SERVING: Final = (
     "grpc opentelemetry.exporter.otlp.proto.grpc sidecar.inject sidecar.lab sidecar.testing tests pytest pip "
     "setuptools numpy av soundfile faster_whisper ctranslate2 onnxruntime piper openai anthropic deepgram elevenlabs "
-    "google.cloud google.genai groq mistralai cartesia assemblyai langchain_openai websockets redis"
+    "google.cloud google.genai groq mistralai cartesia assemblyai langchain_openai websockets redis "
+    "sidecar_cache.commands sidecar_cache.report"
 )
 #: What of the command line the server has in memory.
 OF_THE_COMMAND: Final = {"", ".exits", ".options", ".program", ".run"}

@@ -62,6 +62,8 @@ def without_plugins(configuration: Configuration) -> Settings:
 def missing(node: Node, shape: Shape, path: str) -> list[str]:
     """The keys that the types have and the file does not."""
     if shape.form is Form.SECTION:
+        if shape.nullable and node.value is None:
+            return []
         assert isinstance(node.value, dict)
         return [
             absent

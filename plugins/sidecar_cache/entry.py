@@ -1,126 +1,72 @@
-"""What is kept of an answer, which answers may be kept, and how one is given again. No I/O."""
+"""What is kept of an answer. No I/O."""
 
-import re
-import time
-import zlib
-from typing import Final
-
-import msgspec
 from msgspec import Struct
 
-from sidecar import Body, Exchange, Headers, Response
+#: Of an entry: the object itself with its numbers and what tells about it; of each text and each part of its key.
+_ENTRY_BYTES, _TEXT_BYTES, _PART_BYTES = 464, 64, 112
+#: What the interpreter adds to bytes, what they leave unused around them, and of large ones up to a page.
+_BYTES_OVERHEAD, _GAPS_SHARE, _MAPPED_BYTES, _PAGE_BYTES = 48, 32, 128 * 1024, 4096
 
-#: Headers of an answer that belong to its content. All others told of one particular call at the provider.
-_KEPT: Final = (b"content-type", b"content-encoding", b"content-language", b"content-disposition")
-#: How the event streams of all dialects end when they end well: their last event has this. In what is said, quotes are
-#: escaped, so that none of it can be taken for one of these.
-_TERMINAL: Final = re.compile(
-    rb'(?m)^data: ?\[DONE\]\s*$|"done"\s*:\s*true|"finishReason"\s*:|"type"\s*:\s*"(?:message_stop|response\.completed'
-    rb'|speech\.audio\.done|transcript\.text\.done|transcription\.done)"'
-)
-#: How a model ends that had its say. All else (length, safety, an error) is no answer to give again.
-_FINISHED: Final = frozenset(
-    ("stop", "end_turn", "stop_sequence", "tool_use", "tool_calls", "function_call", "completed", "complete", "eos")
-)
-#: What of a compressed answer is unpacked to look into it.
-_UNPACKED_BYTES: Final = 32 * 1024 * 1024
-_ENTRY_BYTES = 512
-_ANY: Final = msgspec.json.Decoder(msgspec.Raw)
+
+class About(Struct, frozen=True, gc=False, kw_only=True):
+    """What may be told of an entry without telling what it says."""
+
+    provider: str
+    operation: str
+    endpoint: str
+    dialect: str
+    model: str = ""
+    voice: str = ""
+    language: str = ""
+    characters: int = 0
+    """Of the text that is spoken or asked."""
+    audio_seconds: float = 0.0
+    streamed: bool = False
+    """Asked for as a stream."""
 
 
 class Entry(Struct, frozen=True, gc=False):
-    """A kept answer. ``block`` is what is kept of its headers, as they stand on the wire."""
+    """A kept answer. Nothing of what was asked is in it, but digests and counts."""
 
     status: int
     block: bytes
+    """What is kept of its headers, as they stand on the wire: lines ended by CRLF, no Content-Length."""
     data: bytes
+    """The whole body as it came, in the content coding it came in."""
     chunked: bool
-    stored: float
-    """Monotonic."""
+    """Whether it came in chunks."""
+    cuts: bytes
+    """``array("I")`` as bytes: where each chunk of *data* ended, but for the last."""
+    gaps: bytes
+    """``array("I")`` as bytes: microseconds before each chunk but the first; as many as *cuts*."""
+    stored_ns: int
+    """Time of day."""
+    fresh_seconds: float
+    """From *stored_ns* on, jitter included."""
+    waited_seconds: float
+    """What the provider took to its first byte."""
+    took_seconds: float
+    """And to its last."""
+    about: About
+    parts: tuple[tuple[str, int], ...]
+    """Of its key: their names, and 64 bits of a digest each."""
+    source: str = "call"
+    """Where it is from: ``call``, ``warm``, ``refresh`` or ``import``."""
 
     @property
     def held_bytes(self) -> int:
-        return len(self.data) + len(self.block) + _ENTRY_BYTES
-
-    def replayed(self, plugin: str, now: float, ttl_seconds: float) -> Response:
-        """The answer again, with what RFC 9111 and RFC 9211 ask for: its age, and that it is from a cache."""
-        age = int(now - self.stored)
-        block = b"%bAge: %d\r\nCache-Status: agent-sidecar; hit; ttl=%d\r\n" % (
-            self.block,
-            age,
-            max(int(ttl_seconds) - age, 0),
-        )
-        headers = Headers.passing(block, None if self.chunked else len(self.data))
-        return Response(
-            status=self.status, headers=headers, body=Body(self.data), chunked=self.chunked, answered_by=plugin
+        """What it takes in memory, all objects counted, and rounded up as the allocator does."""
+        about = self.about
+        named = (about.model, about.voice, about.language, about.endpoint)
+        return (
+            _ENTRY_BYTES
+            + sum(_allocated_bytes(each) for each in (self.data, self.block, self.cuts, self.gaps) if each)
+            + sum(_TEXT_BYTES + len(each) for each in named if each)
+            + _PART_BYTES * len(self.parts)
         )
 
 
-def entry_of(response: Response, data: bytes) -> Entry:
-    block = response.headers.lines(*_KEPT)
-    if not response.chunked:
-        block += b"Content-Length: %d\r\n" % len(data)
-    return Entry(response.status, block, data, response.chunked, time.monotonic())
-
-
-def objection(exchange: Exchange, response: Response, data: bytes) -> str | None:
-    """Why an answer is not to be kept; None if nothing speaks against it.
-
-    An error, a refusal, a cut-off or an empty answer given again would be worse than none.
-    """
-    if response.status != 200:
-        return f"status {response.status}"
-    headers = response.headers
-    if b"no-store" in (headers.get_bytes(b"cache-control") or b"").lower():
-        return "the provider forbids it"
-    if not data:
-        return "empty"
-    if exchange.call is None or exchange.provider.dialect is None:
-        return "unknown call"
-    media_type = (headers.get_bytes(b"content-type") or b"").decode("latin-1").partition(";")[0].strip().lower()
-    if media_type.startswith("audio/"):
-        return None
-    plain = data
-    if (coding := headers.get("content-encoding")) is not None:
-        unpacked = _unpacked(coding.strip().lower(), data)
-        if unpacked is None:
-            return f"coded as {coding}, which cannot be looked into"
-        plain, headers = unpacked, headers.without("content-encoding")
-    if media_type == "text/event-stream":
-        if _TERMINAL.search(_last_event(plain)) is None:
-            return "the event stream has no proper end"
-    elif media_type.endswith("json"):
-        try:
-            _ANY.decode(plain)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return "not valid JSON"
-    elif not media_type.startswith(("text/", "application/octet-stream")):
-        return f"content type {media_type or 'unknown'}"
-    answer = exchange.read_answer(headers, plain)
-    if answer.error_type is not None:
-        return f"an error inside a 200: {answer.error_type}"
-    for reason in answer.finish_reasons:
-        if reason.lower() not in _FINISHED:
-            return f"finished by {reason}"
-    return None
-
-
-def _unpacked(coding: str, data: bytes) -> bytes | None:
-    """*data* unpacked; None if it cannot be."""
-    if coding == "identity":
-        return data
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        return None
-    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        plain = unpacking.decompress(data, _UNPACKED_BYTES)
-    except zlib.error:
-        return None
-    return plain if unpacking.eof else None
-
-
-def _last_event(stream: bytes) -> bytes:
-    """The last event of *stream*."""
-    whole = stream.rstrip()
-    start = max(whole.rfind(b"\n\n"), whole.rfind(b"\n\r\n"), 0)
-    return whole[start:]
+def _allocated_bytes(content: bytes) -> int:
+    """What *content* takes in memory."""
+    size = len(content) + len(content) // _GAPS_SHARE + _BYTES_OVERHEAD
+    return size if size < _MAPPED_BYTES else size + _PAGE_BYTES

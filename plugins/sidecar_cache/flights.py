@@ -9,7 +9,6 @@ call.
 import asyncio
 import logging
 import time
-from array import array
 from collections.abc import AsyncIterator, Callable
 
 from msgspec.structs import replace
@@ -27,12 +26,35 @@ class Flight:
             with it, and nobody can join any more.
     """
 
+    __slots__ = (
+        "_bodies",
+        "_changed",
+        "_error",
+        "_notes",
+        "_on_end",
+        "_readers",
+        "abandoned",
+        "began",
+        "chunks",
+        "done",
+        "dropped",
+        "failed",
+        "followers",
+        "held_bytes",
+        "max_bytes",
+        "pulling",
+        "pump",
+        "response",
+        "source",
+        "times",
+    )
+
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.response: Response | None = None
         """The leader's, once it is there."""
         self.chunks: list[bytes] = []
-        self.times: array[float] = array("d")
+        self.times: list[float] = []
         """When each chunk came; monotonic."""
         self.held_bytes = 0
         self.dropped = 0
@@ -51,7 +73,7 @@ class Flight:
         self.pump: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._notes: Notes
-        self._readers: set[Reading] = set()
+        self._readers: set[Reading]
         self._bodies: tuple[Body, ...] = ()
         self._changed: asyncio.Future[None] | None = None
         self._on_end: Callable[[Flight], None] | None = None
@@ -63,7 +85,7 @@ class Flight:
 
     @property
     def joinable(self) -> bool:
-        return not (self.done or self.dropped)
+        return self.whole if self.done else not self.dropped
 
     # -- the leader --------------------------------------------------------------------------------------------------
 
@@ -76,12 +98,12 @@ class Flight:
         self.response, self._on_end = response, on_end
         data = response.body.data
         if data is not None:
-            self.add(data)
+            self.chunks, self.times, self.held_bytes = [data], [time.monotonic()], len(data)
             self.end(None)
             return response
         self._notes, self._bodies, self.source = notes, (response.body,), aiter(response.body)
         reading = Reading(self, response.body)
-        self._readers.add(reading)
+        self._readers = {reading}
         if self.followers:
             self.take_over()
         return replace(response, body=reading)

@@ -14,6 +14,8 @@ from sidecar import Headers
 
 _DIRECTIVE: Final = re.compile(r'([a-z-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,;]*)))?', re.IGNORECASE)
 _ENDLESS: Final = float("inf")
+#: ``Cache-Status`` of an answer that came from the provider for somebody else who asked the same.
+COLLAPSED: Final = "agent-sidecar; fwd=uri-miss; collapsed"
 #: What numbers of seconds that overflow stand for (RFC 9111 section 1.2.2).
 _MOST_SECONDS: Final = 1 << 31
 
@@ -33,6 +35,17 @@ class Controls(Struct, frozen=True):
 
 
 NOTHING_ASKED: Final = Controls()
+
+
+def read_controls(headers: Headers) -> Controls:
+    """What *headers* ask of a cache. Of a head that comes again on its connection, this is remembered."""
+    template = headers.template
+    if template is None:
+        return controls_of(headers)
+    known = template.memo.get(Controls)
+    if not isinstance(known, Controls):
+        known = template.memo[Controls] = controls_of(headers)
+    return known
 
 
 def controls_of(headers: Headers) -> Controls:
@@ -110,14 +123,5 @@ def _spare(left_seconds: float, lifetime: Lifetime, controls: Controls) -> bool:
 
 def hit_lines(age_seconds: float, left_seconds: float, detail: str = "") -> bytes:
     """Header lines of an answer that was stored."""
-    status = f"agent-sidecar; hit; ttl={int(left_seconds)}{f'; detail={detail}' if detail else ''}"
-    return f"Age: {int(max(age_seconds, 0))}\r\nCache-Status: {status}\r\n".encode()
-
-
-def forwarded(why: str, detail: str = "") -> str:
-    """``Cache-Status`` of an answer that came from the provider.
-
-    Args:
-        why: uri-miss, stale, request (it asked not to be answered from a cache), bypass, or what RFC 9211 has else.
-    """
-    return f"agent-sidecar; fwd={why}{f'; {detail}' if detail else ''}"
+    told = f"; detail={detail}".encode() if detail else b""
+    return b"Age: %d\r\nCache-Status: agent-sidecar; hit; ttl=%d%b\r\n" % (max(age_seconds, 0), left_seconds, told)

@@ -1,128 +1,344 @@
-"""The cache plugin: answers what it knows, keeps what flows by."""
+"""The cache plugin: answers what it knows, keeps what flows by, and has the same asked only once at a time."""
 
 import asyncio
 import logging
-import secrets
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from sidecar import (
     AroundExchange,
+    CallError,
+    Console,
     Exchange,
     ExchangeHandler,
     Lifespan,
+    Operation,
+    Question,
     Response,
     Runtime,
     Sample,
     Samples,
+    Told,
     hookimpl,
-    tap,
+    waiting,
 )
-from sidecar_cache.config import CacheConfig
-from sidecar_cache.entry import entry_of, objection
-from sidecar_cache.key import Spellings, Unsuitable, cache_key, opening_of, read_head
-from sidecar_cache.store import BoundedMemory
+from sidecar_cache.behind import PURPOSE, Behind
+from sidecar_cache.comparing import agree
+from sidecar_cache.config import Answers, CacheConfig
+from sidecar_cache.console import told
+from sidecar_cache.control import Compared, Control, Kind
+from sidecar_cache.entry import Entry
+from sidecar_cache.flights import Flight
+from sidecar_cache.forms import Unconvertible
+from sidecar_cache.freshness import (
+    COLLAPSED,
+    NOTHING_ASKED,
+    Controls,
+    Lifetime,
+    Standing,
+    read_controls,
+    standing,
+)
+from sidecar_cache.giving import age_seconds, gateway_timeout, ready, response_of
+from sidecar_cache.holdings import Holdings
+from sidecar_cache.identity import Identity, Unsuitable, identity_of, opening_of, read_head
+from sidecar_cache.keeping import CALLED, Purpose, Unkept, cost, entry_of
+from sidecar_cache.samples import samples_of
+from sidecar_cache.storage import Storage, key_secret
+from sidecar_cache.warming import Warming
 
 logger = logging.getLogger(__name__)
 
+_SERVER_ERRORS = 500
+_RANKED_SECONDS = 60.0
 
-class Cache(AroundExchange, Lifespan, Samples):
-    """An exact cache in memory. The agent never waits for an answer to be stored."""
+
+class Cache(AroundExchange, Lifespan, Samples, Console):
+    """Answers again what has been answered: exactly, in the form asked for, and to the same caller only.
+
+    The agent never waits for an answer to be stored.
+    """
 
     Config = CacheConfig
 
     def __init__(self, config: CacheConfig) -> None:
-        self._config = config
+        self.config = config
         self._name = "cache"
         self._loop: asyncio.AbstractEventLoop  # that of its life
-        self._store = BoundedMemory(config.max_memory, config.ttl)
-        self._spellings = Spellings()
-        self._secret = secrets.token_bytes(32)
-        self._counts = dict.fromkeys(("hit", "miss", "skip", "stored", "refused"), 0)
+        self._storage = Storage(config)
+        self.holdings: Holdings
+        self.behind: Behind
+        self.warming: Warming
+        self._pace = None if config.pace == "at_once" else 1.0
+        self._lifetimes = {
+            operation: _lifetime(answers, config.jitter)
+            for operation, answers in (
+                (Operation.TTS, config.tts),
+                (Operation.STT, config.stt),
+                (Operation.CHAT, config.chat),
+            )
+            if answers.ttl > 0
+        }
 
     @hookimpl
     @asynccontextmanager
     async def lifespan(self, runtime: Runtime) -> AsyncIterator[None]:
         self._name, self._loop = runtime.name, asyncio.get_running_loop()
-        yield
+        self.behind = Behind(runtime.calls, self.config.max_entry)
+        held = self.holdings = self._taken_over(runtime.before) or self._new()
+        held.users += 1
+        if held.users == 1:
+            held.storage.start()
+        if isinstance(runtime.before, Cache):
+            await runtime.before.warming.stop()
+        self.warming = Warming(self.config, runtime.calls, runtime.providers, held, runtime.name)
+        self.warming.begin()
+        ranking = self._loop.create_task(self._rank())
+        try:
+            yield
+        finally:
+            ranking.cancel()
+            await self.warming.stop()
+            await self.behind.close()
+            held.users -= 1
+            if held.users == 0:
+                await held.storage.close()
+
+    async def _rank(self) -> None:
+        """A process that is killed says nothing at its end."""
+        while self.config.disk is not None:
+            await asyncio.sleep(_RANKED_SECONDS)
+            self.holdings.storage.rank()
+
+    def _new(self) -> Holdings:
+        return Holdings(self._storage, self._control(), key_secret(self.config))
+
+    def _control(self) -> Control:
+        config = self.config
+        floors = {"tts": config.tts.floor, "stt": config.stt.floor, "chat": config.chat.floor}
+        return Control(config.control.share, floors)
+
+    def _taken_over(self, before: object) -> Holdings | None:
+        """What the cache before has, unless answers are to be somewhere else now."""
+        if not isinstance(before, Cache):
+            return None
+        if any(getattr(before.config, name) != getattr(self.config, name) for name in ("disk", "shared", "secret")):
+            return None
+        held = before.holdings
+        held.storage.memory.max_bytes = self.config.max_memory
+        held.storage.memory.shrink(self.config.max_memory)
+        if before.config.control != self.config.control:
+            held.control = self._control()
+        return held
+
+    # -- a call --------------------------------------------------------------------------------------------------------
 
     @hookimpl
     async def around_exchange(self, exchange: Exchange, call_next: ExchangeHandler) -> Response:
+        held = self.holdings
         body = exchange.request.body
         if body.data is None and body.length is not None:  # an upload without a length may last as long as it likes
-            exchange = await exchange.loaded(self._config.max_request)
-        head, data = read_head(exchange.request.headers), exchange.request.body.data
+            exchange = await exchange.loaded(self.config.max_request)
+        headers, data = exchange.request.headers, exchange.request.body.data
+        head = read_head(headers)
         try:
-            opening = opening_of(exchange, head, self._secret)
+            opening = opening_of(exchange, head, held.secret)
+            lifetime = self._lifetimes.get(exchange.operation)
             if data is None:
                 raise Unsuitable("the request's body streams past")
-            spelled = self._spellings.recall(opening, head, data)
-            key = cache_key(opening, head, data) if spelled is None else spelled
-        except Unsuitable as reason:
-            self._note(exchange, "skip", str(reason))
+            if lifetime is None:
+                raise Unsuitable("such answers are not kept")
+            spelled = held.spellings.recall(opening, head, data)
+            if spelled is None:
+                if held.flood.carries(data) and exchange.notes.get(PURPOSE) is None:
+                    raise Unsuitable("calls come in a flood, and none of them comes again")
+                identity = identity_of(opening, head, data, by_samples=self.config.by_samples)
+            else:
+                identity = spelled
+        except Unsuitable as obstacle:
+            self._note(exchange, "skip", str(obstacle))
             return await call_next(exchange)
-        if head.no_store:
+        key, controls = identity.key, read_controls(headers)
+        if controls.no_store:
             self._note(exchange, "skip", "the agent forbids it", key=key[:12])
             return await call_next(exchange)
-        entry = None if head.no_cache else self._store.recall(key)
-        if entry is not None:
-            if spelled is None:
-                self._spellings.keep(opening, head, data, key)
-            now = time.monotonic()
-            self._note(exchange, "hit", "", key=key[:12], age_seconds=round(now - entry.stored, 3))
-            return entry.replayed(self._name, now, self._config.ttl)
-        self._note(exchange, "miss", "nothing kept under this key", key=key[:12])
-        response = await call_next(exchange)
-        return self._kept(exchange, response, key)
-
-    def _kept(self, exchange: Exchange, response: Response, key: str) -> Response:
-        """*response*, being kept while it flows, if it ends well."""
-        if response.status != 200 or response.tunnel is not None:
-            return response
-        if (whole := response.body.data) is not None and len(whole) <= self._config.max_entry:
-            self._loop.call_soon(self._keep, exchange, response, key, whole)
-            return response
-        chunks: list[bytes] = []
-        held = 0
-
-        def on_chunk(chunk: bytes) -> None:
-            nonlocal held
-            held += len(chunk)
-            if held <= self._config.max_entry:
-                chunks.append(chunk)
+        if (purpose := exchange.notes.get(PURPOSE)) is not None:
+            return await self._led(exchange, call_next, identity, lifetime, purpose)
+        entry = held.storage.memory.recall(key)
+        if entry is None and held.storage.shared is not None:
+            entry = await held.storage.recall_from_afar(key)
+        if entry is None:
+            return await self._missed(exchange, call_next, identity, lifetime, controls)
+        age = age_seconds(entry)
+        left = entry.fresh_seconds - age
+        if left >= 0.0 and controls is NOTHING_ASKED:
+            may = Standing.FRESH
+        else:
+            may = standing(left, age, lifetime, controls)
+        reason, spare = "what is kept is out of date", entry if may is Standing.SPARE else None
+        if may is Standing.FRESH or may is Standing.STALE:
+            try:
+                given = ready(held, exchange, identity, entry)
+            except Unconvertible as unconvertible:
+                reason = str(unconvertible)
             else:
-                chunks.clear()
+                tally = given.tally
+                if not tally.off:
+                    if spelled is None:
+                        held.spellings.keep(opening, head, data, identity)
+                    self._note(exchange, "hit" if left >= 0 else "stale", "", key=key[:12], age_seconds=round(age, 3))
+                    held.flood.came_again()
+                    tally.hits += 1
+                    tally.answer_seconds += exchange.notes.since()
+                    if may is Standing.STALE:
+                        self.behind.again(exchange, key, Purpose("refresh"))
+                    elif held.control.share and held.control.draws():
+                        self.behind.again(exchange, key, Purpose("control", entry))
+                    return response_of(given, age, self._name, self._pace)
+                reason = "answers of this model are switched off: they differ from fresh ones too often"
+        elif may is Standing.USELESS and -left > lifetime.stale_seconds:
+            held.storage.forget(key)
+        return await self._missed(exchange, call_next, identity, lifetime, controls, reason, spare)
 
-        def on_end(error: BaseException | None) -> None:
-            if error is not None or held > self._config.max_entry:
-                self._counts["refused"] += 1
-                return
-            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            self._loop.call_soon(self._keep, exchange, response, key, data)
+    async def _missed(
+        self,
+        exchange: Exchange,
+        call_next: ExchangeHandler,
+        identity: Identity,
+        lifetime: Lifetime,
+        controls: Controls,
+        reason: str = "",
+        spare: Entry | None = None,
+    ) -> Response:
+        held, key = self.holdings, identity.key
+        if controls.only_if_cached:
+            self._note(exchange, "miss", "only what is kept was asked for", key=key[:12])
+            return gateway_timeout(exchange, self._name)
+        if not reason:
+            near = held.nearest(identity)
+            differs = "" if near is None else ", ".join(near.differs[:4])
+            reason = f"nearest key differs in {differs}" if differs else "nothing kept under this key"
+        self._note(exchange, "miss", reason, key=key[:12])
+        flying = key + identity.delivery
+        while not controls.no_cache and (flight := held.flights.get(flying)) is not None and flight.joinable:
+            with waiting(call_next):
+                followed = await flight.join()
+            if followed is not None:
+                held.flood.came_again()
+                self._note(exchange, "joined", "the same is being asked already", key=key[:12])
+                if followed.body.data is None:
+                    exchange.notes.open_bodies.append(followed.body)
+                return followed.with_headers(followed.headers.adding("Cache-Status", COLLAPSED))
+            if flight.failed:
+                break
+        return await self._led(exchange, call_next, identity, lifetime, CALLED, spare)
 
-        return response.with_body(tap(response.body, on_chunk, on_end))
+    async def _led(
+        self,
+        exchange: Exchange,
+        call_next: ExchangeHandler,
+        identity: Identity,
+        lifetime: Lifetime,
+        purpose: Purpose,
+        spare: Entry | None = None,
+    ) -> Response:
+        """The provider's answer, of which others may have their share, being kept if it ends well."""
+        held, flying = self.holdings, identity.key + identity.delivery
+        flight = Flight(self.config.max_entry)
+        if purpose is CALLED:
+            held.flights.setdefault(flying, flight)
 
-    def _keep(self, exchange: Exchange, response: Response, key: str, data: bytes) -> None:
         try:
-            fit = objection(exchange, response, data) is None
-            kept = fit and self._store.keep(key, entry_of(response, data), self._config.ttl)
+            response = await call_next(exchange)
+        except BaseException as error:
+            flight.end(error)
+            held.landed(flying, flight)
+            if isinstance(error, CallError) and (kept := self._spared(exchange, identity, spare, error.kind)):
+                return kept
+            raise
+        failure = f"status {response.status}"
+        if response.status >= _SERVER_ERRORS and (kept := self._spared(exchange, identity, spare, failure)):
+            flight.end(CallError(failure))
+            held.landed(flying, flight)
+            await response.body.aclose()
+            return kept
+
+        def ended(flight: Flight) -> None:
+            if response.status == 200 and flight.whole and (purpose is not CALLED or held.keeping.take()):
+                # until it is kept others join
+                self._loop.call_soon(self._keep, exchange, response, flight, identity, lifetime, purpose)
+                return
+            held.landed(flying, flight)
+            if response.status == 200:
+                held.counts["refused"] += 1
+
+        return flight.leads(response, exchange.notes, ended)
+
+    def _spared(self, exchange: Exchange, identity: Identity, spare: Entry | None, failure: str) -> Response | None:
+        """What is kept, because the provider fails; None if there is nothing, or not in the form asked for."""
+        if spare is None:
+            return None
+        try:
+            given = ready(self.holdings, exchange, identity, spare)
+        except Unconvertible:
+            return None
+        age = age_seconds(spare)
+        reason = f"the provider failed: {failure}"
+        self._note(exchange, "spare", reason, key=identity.key[:12], age_seconds=round(age, 3))
+        return response_of(given, age, self._name, self._pace)
+
+    def _keep(
+        self,
+        exchange: Exchange,
+        response: Response,
+        flight: Flight,
+        identity: Identity,
+        lifetime: Lifetime,
+        purpose: Purpose,
+    ) -> None:
+        held = self.holdings
+        try:
+            fresh_seconds = lifetime.drawn_seconds()
+            entry = entry_of(exchange, response, flight, held.parts(identity), fresh_seconds, purpose)
+            if purpose.stored is not None:
+                self._compare(exchange, response, purpose.stored, entry)
+            kept = held.storage.keep(identity.key, entry, fresh_seconds + lifetime.stale_seconds)
+        except Unkept as reason:
+            kept = False
+            logger.debug("an answer is not kept: %s", reason)
         except Exception as error:
             kept = False
             logger.warning("plugin %s cannot keep an answer: %s: %s", self._name, type(error).__name__, error)
-        self._counts["stored" if kept else "refused"] += 1
+        held.landed(identity.key + identity.delivery, flight)
+        held.counts["stored" if kept else "refused"] += 1
+        if kept and purpose.source == "refresh":
+            held.counts["refreshed"] += 1
+
+    def _compare(self, exchange: Exchange, response: Response, stored: Entry, fresh: Entry) -> None:
+        kind = Kind(stored.about.operation, stored.about.model)
+        price = cost(exchange, response.headers, fresh, self.config.control.prices)
+        told = Compared(fresh.waited_seconds, fresh.took_seconds, price, agree(stored, fresh))
+        if self.holdings.control.compared(kind, told):
+            logger.warning(
+                "plugin %s: stored answers of %s %s differ from fresh ones too often, and are not given any more",
+                self._name,
+                *kind,
+            )
 
     def _note(self, exchange: Exchange, outcome: str, reason: str, **detail: str | float) -> None:
-        self._counts[outcome] += 1
+        self.holdings.counts[outcome] += 1
+        if outcome != "skip":
+            self.holdings.repeats.take(outcome, str(detail["key"]), exchange)
         exchange.note(self._name, outcome, reason, **detail)
 
     @hookimpl
+    async def console(self, question: Question) -> Told:
+        return await told(self, question)
+
+    @hookimpl
     def samples(self) -> Iterable[Sample]:
-        for outcome in ("hit", "miss", "skip"):
-            labels = (("outcome", outcome),)
-            yield Sample("cache_requests_total", self._counts[outcome], "Calls looked up.", "counter", labels)
-        yield Sample("cache_stored_total", self._counts["stored"], "Answers kept.", "counter")
-        yield Sample("cache_refused_total", self._counts["refused"], "Answers not fit to be kept.", "counter")
-        yield Sample("cache_evicted_total", self._store.evicted, "Answers that made room.", "counter")
-        yield Sample("cache_entries", len(self._store), "Answers kept at present.")
-        yield Sample("cache_bytes", self._store.held_bytes, "What they hold.")
+        return samples_of(self.holdings, self.behind)
+
+
+def _lifetime(answers: Answers, jitter: float) -> Lifetime:
+    return Lifetime(answers.ttl, jitter, answers.stale_while_revalidate, answers.stale_if_error)

@@ -3,9 +3,11 @@
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 import click
 import msgspec
+from msgspec import Struct
 
 from sidecar.cli import received
 from sidecar.cli.asking import Asking, Refused
@@ -16,6 +18,7 @@ from sidecar.cli.line import OURS, colour_of
 from sidecar.cli.options import admin_option, colour_option, output_option
 from sidecar.cli.quantities import moment, seconds, size
 from sidecar.cli.waterfall import Phase, before, drawn, phases
+from sidecar.errors import AdminUnreachable
 from sidecar.journal import AttemptTold, CallTold
 
 _NARROWEST, _WIDEST, _MARGIN = 20, 60, 38
@@ -27,6 +30,17 @@ _DOORS = {
     "connect": "through the forward proxy (CONNECT)",
     "transparent": "by redirection",
 }
+
+
+class KeyPart(Struct, frozen=True):
+    name: str
+    digest: str
+
+
+class KeyTold(Struct, frozen=True):
+    """What a plugin says to ``key/KEY``."""
+
+    parts: tuple[KeyPart, ...]
 
 
 @click.command(epilog=EPILOG)
@@ -42,8 +56,9 @@ def explain(call_id: str, admin: str, output: str, no_color: bool) -> None:
     """
     if not call_id.isalnum():
         raise click.UsageError("expected the beginning of an id, or last")
+    asking = Asking(admin)
     try:
-        raw = Asking(admin).call(call_id)
+        raw = asking.call(call_id)
     except Refused as error:
         raise Stop(f"{error}; sidecar tail --no-follow -n 50 lists the last ones", Exit.NO) from error
     if output == "json":
@@ -52,6 +67,8 @@ def explain(call_id: str, admin: str, output: str, no_color: bool) -> None:
     call = received.call(raw)
     paint = paint_for(sys.stdout, no_color)
     say("\n".join(told(call, paint, shutil.get_terminal_size((100, 24)).columns)), paint)
+    for line in keys_told(call, asking, paint):
+        say(line, paint)
 
 
 def told(call: CallTold, paint: Paint, width: int) -> Iterator[str]:
@@ -86,6 +103,23 @@ def told(call: CallTold, paint: Paint, width: int) -> Iterator[str]:
             yield f"  {clean(call.error)}" + (f"  ({call.error_kind})" if call.error_kind else "")
         for hint in advice:
             yield from wrapped(f"→ {clean(hint)}", width, indent=2)
+
+
+def keys_told(call: CallTold, asking: Asking, paint: Paint) -> Iterator[str]:
+    """What the keys in verdicts are made of, where the plugin tells that of them."""
+    named = {(each.plugin, str(each.detail["key"])) for each in call.verdicts if "key" in each.detail}
+    for plugin, key in sorted(named):
+        try:
+            made_of = msgspec.json.decode(asking.plugin(plugin, f"key/{quote(key, safe='')}"), type=KeyTold)
+            rows = [(clean(part.name), clean(part.digest)) for part in made_of.parts]
+            lines = columns(rows, "  ") or ["  it is not known any more"]
+        except Refused as error:
+            if key not in str(error):
+                continue  # it has nothing to say of keys
+            lines = [f"  {clean(str(error))}"]
+        except (AdminUnreachable, msgspec.DecodeError):
+            continue
+        yield from ("", paint(f"what the key {clean(key)} of {clean(plugin)} is made of", bold=True), *lines)
 
 
 def _facts(call: CallTold, paint: Paint) -> list[tuple[str, str]]:

@@ -23,15 +23,20 @@ class Key(Struct, frozen=True, kw_only=True):
     description: str
 
 
-def keys(kind: type[Struct], prefix: str = "") -> Iterator[Key]:
-    """All settings of *kind*, those of its sections included; a section itself is none."""
+def keys(kind: type[Struct], prefix: str = "", base: Struct | None = None) -> Iterator[Key]:
+    """All settings of *kind*, those of its sections included; a section itself is none, unless it may be null.
+
+    Args:
+        base: what holds where nothing is given; None for what the fields themselves say.
+    """
     for name, field in fields_of(kind).items():
-        yield from _below(field.shape, f"{prefix}{name}", field.required, field.default)
+        default = field.default if base is None else getattr(base, field.name)
+        yield from _below(field.shape, f"{prefix}{name}", field.required and base is None, default)
 
 
 def _below(shape: Shape, path: str, required: bool, default: Any) -> Iterator[Key]:
-    if shape.form is Form.SECTION:
-        yield from keys(shape.kind, f"{path}.")
+    if shape.form is Form.SECTION and not shape.nullable:
+        yield from keys(shape.kind, f"{path}.", default if isinstance(default, Struct) else None)
         return
     yield Key(
         path=path,
@@ -40,6 +45,8 @@ def _below(shape: Shape, path: str, required: bool, default: Any) -> Iterator[Ke
         default=None if default is NODEFAULT else plain(default),
         description=shape.description,
     )
+    if shape.form is Form.SECTION:
+        yield from keys(shape.kind, f"{path}.")
     inner = shape.inner
     if inner is not None and inner.form is Form.SECTION:
         yield from keys(inner.kind, f"{path}{'.<name>' if shape.form is Form.TABLE else '[]'}.")

@@ -62,6 +62,8 @@ def everything(configuration: Configuration) -> tuple[dict[str, Any], dict[str, 
         own = entry["config"] or {}
         kind = find(entry["use"])
         defaults = {key.path: key.default for key in keys(kind.Config) if not key.required}  # type: ignore[attr-defined]
+        absent = tuple(f"{path}." for path, default in defaults.items() if default is None)
+        defaults = {path: default for path, default in defaults.items() if not path.startswith(absent)}
         merged = _with_defaults(own, defaults, "", path, origins)
         plugins.append({**entry, "config": merged})
         if not merged:

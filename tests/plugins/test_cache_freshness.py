@@ -1,7 +1,7 @@
 """How long an answer is given again, and what agent and cache say to each other."""
 
 import pytest
-from sidecar_cache.freshness import Controls, Lifetime, Standing, controls_of, forwarded, hit_lines, standing
+from sidecar_cache.freshness import Controls, Lifetime, Standing, controls_of, hit_lines, standing
 
 from sidecar import Headers
 
@@ -73,5 +73,3 @@ def test_the_words_of_the_standards_are_used() -> None:
     assert hit_lines(3.9, 56.2) == b"Age: 3\r\nCache-Status: agent-sidecar; hit; ttl=56\r\n"
     assert hit_lines(70.0, -10.0, "stale") == b"Age: 70\r\nCache-Status: agent-sidecar; hit; ttl=-10; detail=stale\r\n"
     assert hit_lines(-1.0, 60.0).startswith(b"Age: 0\r\n"), "clocks may be set back"
-    assert forwarded("uri-miss") == "agent-sidecar; fwd=uri-miss"
-    assert forwarded("uri-miss", "collapsed") == "agent-sidecar; fwd=uri-miss; collapsed"

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from sidecar.cli.exits import MEANINGS, Exit
-from sidecar.cli.program import COMMANDS, program
+from sidecar.cli.program import COMMANDS, of_plugins, program
 from sidecar.cli.selection import FIELDS, Selection
 from tests.sidecar.cli.calls import call
 from tests.sidecar.cli.processes import Invoke
@@ -55,7 +55,7 @@ def test_every_option_is_documented_where_its_command_is(path: tuple[str, ...], 
 
 def test_every_command_is_in_the_table_at_the_top() -> None:
     listed = re.findall(r"^\| \[`([a-z ]+)`\]\(#([a-z-]+)\) \|", TEXT, re.MULTILINE)
-    assert [name.split()[0] for name, _ in listed] == list(COMMANDS)
+    assert [name.split()[0] for name, _ in listed] == [*COMMANDS, *of_plugins()]
     for name, anchor in listed:
         assert f"## sidecar {name}\n" in TEXT
         assert anchor == f"sidecar-{name}".replace(" ", "-")

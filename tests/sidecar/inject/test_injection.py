@@ -277,7 +277,7 @@ def test_a_configuration_may_come_from_a_config_map() -> None:
     [
         ("cache", ["cache"]),
         (" tracing , cache ", ["tracing", "cache"]),
-        ("- use: cache\n  config: {ttl: 10m}\n", ["cache"]),
+        ("- use: cache\n  config: {max_entry: 1MiB}\n", ["cache"]),
         ("[]", []),
         ("[{use: cache, name: a}, {use: cache, name: b}]", ["a", "b"]),
     ],

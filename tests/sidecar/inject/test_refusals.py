@@ -182,13 +182,13 @@ CHECKED = [
     ({"config": "listen: ["}, "agent-sidecar.io/config:1:10: is not YAML"),
     ({"config": "providers: {openai: {port: 443}}"}, "has the port of listen.transparent.0"),
     (
-        {"config": "plugins:\n  - use: cache\n    config: {ttl: 10}"},
-        "annotation agent-sidecar.io/config:3:19: plugins[0].config.ttl: 10 has no unit",
+        {"config": "plugins:\n  - use: cache\n    config: {chat: {ttl: 10}}"},
+        "annotation agent-sidecar.io/config:3:26: plugins[0].config.chat.ttl: 10 has no unit",
     ),
     ({"plugins": "cahe"}, 'plugins[0].use: nothing installed is named "cahe"; did you mean "cache"?'),
     ({"plugins": "cache, Tracing"}, "annotation agent-sidecar.io/plugins:1:8: plugins[1].use"),
     ({"plugins": "{use: cache}"}, "annotation agent-sidecar.io/plugins:1:1: plugins: is a mapping"),
-    ({"plugins": "[{use: cache, config: {ttl: soon}}]"}, "annotation agent-sidecar.io/plugins:1:29"),
+    ({"plugins": "[{use: cache, config: {chat: {ttl: soon}}}]"}, "annotation agent-sidecar.io/plugins:1:36"),
     ({"plugins": ""}, "annotation agent-sidecar.io/plugins: has no value; write [] for none"),
     ({"plugins": "["}, "annotation agent-sidecar.io/plugins:1:2: is not YAML"),
 ]

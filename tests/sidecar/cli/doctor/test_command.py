@@ -234,7 +234,7 @@ def test_the_collector_is_looked_at_where_traces_are_sent(
     namespace: dict[str, Any] = {}
     exec(TRACING, namespace)
     monkeypatch.setattr("sidecar.host.find", lambda name: namespace["Tracing"])
-    monkeypatch.setattr("sidecar.service.find", lambda name: namespace["Tracing"])
+    monkeypatch.setattr("sidecar.enabled.find", lambda name: namespace["Tracing"])
     given = options(f"tls.directory={tmp_path}", f"plugins=[{{use: tracing, config: {config}}}]")
     done = quiet("doctor", *given, "-o", "json", env=environ)
     assert [each for each, _ in checks(done.stdout).get("tracing", [])] == ([] if mark is None else [mark])

@@ -1,0 +1,65 @@
+"""A kept answer for one more agent: in the form that it asks for, with identifiers and times of its own."""
+
+import time
+
+from msgspec.structs import replace
+
+from sidecar import Body, Exchange, Headers, Operation, Response
+from sidecar_cache.control import Control
+from sidecar_cache.entry import Entry
+from sidecar_cache.forms import given_as, plainly, renewal_of, stamps_in, wanted_of
+from sidecar_cache.freshness import hit_lines
+from sidecar_cache.holdings import Given, Holdings
+from sidecar_cache.identity import Identity
+from sidecar_cache.replay import replayed
+
+
+def age_seconds(entry: Entry) -> float:
+    """How long ago *entry* was stored; 0.0 where the clock was set back since."""
+    return max(time.time_ns() - entry.stored_ns, 0) / 1e9
+
+
+def ready(held: Holdings, exchange: Exchange, identity: Identity, entry: Entry) -> Given:
+    """*entry* in the form that *exchange* asks for.
+
+    Raises:
+        Unconvertible: there is none.
+    """
+    return held.given(identity.key, identity.delivery, entry, lambda: _made(exchange, entry, held.control))
+
+
+def response_of(given: Given, age: float, name: str, pace: float | None) -> Response:
+    """
+    Args:
+        age: in seconds.
+        name: of the plugin.
+        pace: see `replayed`.
+    """
+    entry = given.entry
+    left = entry.fresh_seconds - age
+    extra, data = hit_lines(age, left, "" if left >= 0.0 else "stale"), entry.data
+    if given.renewal is not None:
+        data = given.renewal.made(time.time_ns() // 1_000_000_000)
+    if pace is not None:
+        return replayed(replace(entry, data=data), answered_by=name, extra=extra, pace=pace)
+    headers = Headers.passing(given.head + extra, None if entry.chunked else len(data))
+    return Response(status=entry.status, headers=headers, body=Body(data), chunked=entry.chunked, answered_by=name)
+
+
+def _made(exchange: Exchange, entry: Entry, control: Control) -> Given:
+    wanted = wanted_of(exchange)
+    turned, renewal = entry if wanted is None else given_as(entry, wanted), None
+    if exchange.operation is Operation.CHAT and exchange.call is not None:
+        turned = plainly(turned)
+        renewal = renewal_of(turned.data, stamps_in(turned, exchange.call.endpoint))
+    turned_bytes = 0 if turned.data is entry.data else turned.held_bytes
+    return Given(turned, renewal, turned_bytes + (0 if renewal is None else renewal.held_bytes), control)
+
+
+def gateway_timeout(exchange: Exchange, name: str) -> Response:
+    """RFC 9111 section 5.2.1.7."""
+    dialect = exchange.provider.dialect
+    assert dialect is not None, "without one nothing has a key"
+    phrase = dialect.phrase_error(504, "only_if_cached", "agent-sidecar: nothing is kept that would answer this")
+    headers = Headers.of(content_type=phrase.content_type, content_length=str(len(phrase.body)))
+    return Response(status=504, headers=headers, body=Body(phrase.body), answered_by=name)

@@ -1,0 +1,163 @@
+"""What a cache knows. A new configuration takes it over from the one before, so that nothing is forgotten."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from sidecar_cache.bound import Repeats
+from sidecar_cache.control import Control, Kind
+from sidecar_cache.entry import Entry
+from sidecar_cache.flights import Flight
+from sidecar_cache.forms import Renewal
+from sidecar_cache.identity import Identity
+from sidecar_cache.nearest import Near, Nearest
+from sidecar_cache.spellings import MOST_BYTES, Spellings
+from sidecar_cache.storage import Storage
+
+COUNTED: Final = ("hit", "stale", "joined", "miss", "skip", "spare", "stored", "refused", "refreshed")
+#: The share of the bound that each of these may take beside it: answers turned into another form (further ones are
+#: turned each time), spellings of requests, and what tells which call is nearest.
+_TURNED_SHARE: Final = 32
+_LEAST_BYTES: Final = 256 * 1024
+#: So often a second is found out which stored call is nearest to a missed one: a flood of misses is not made dearer.
+_NEAREST_PER_SECOND: Final = 50.0
+#: So many answers are looked into and kept in a second: of a flood that never comes again the rest is let go.
+_KEPT_PER_SECOND: Final = 200.0
+#: A flood is so many calls a second of which none comes again, over so many calls; one of so many is looked at then.
+_FLOOD_PER_SECOND: Final = 300.0
+_WINDOW: Final = 256
+_LOOKED_AT: Final = 8
+
+
+class Given:
+    """An answer in one form, ready to be given again.
+
+    Args:
+        turned_bytes: what it holds beside what is stored.
+    """
+
+    __slots__ = ("control", "entry", "head", "renewal", "tally", "turned_bytes")
+
+    def __init__(self, entry: Entry, renewal: Renewal | None, turned_bytes: int, control: Control) -> None:
+        self.entry = entry
+        self.renewal = renewal
+        self.turned_bytes = turned_bytes
+        self.control = control
+        self.tally = control.tally(Kind(entry.about.operation, entry.about.model))
+        self.head = entry.block if entry.chunked else b"%bContent-Length: %d\r\n" % (entry.block, len(entry.data))
+
+
+class Holdings:
+    """
+    Args:
+        secret: 32 bytes, of keys.
+    """
+
+    def __init__(self, storage: Storage, control: Control, secret: bytes) -> None:
+        self.storage = storage
+        self.control = control
+        self.secret = secret
+        self.users = 0
+        """Those who have taken it into service; the last to leave closes it."""
+        share = storage.memory.max_bytes // _TURNED_SHARE
+        self.spellings = Spellings(min(MOST_BYTES, max(share, _LEAST_BYTES)))
+        self.flights: dict[str, Flight] = {}
+        self.refreshing: set[str] = set()
+        self.counts = dict.fromkeys(COUNTED, 0)
+        self.repeats = Repeats()
+        self.flood = Flood()
+        self.keeping = Bucket(_KEPT_PER_SECOND)
+        self._near, self._apart = Bucket(_NEAREST_PER_SECOND), Bucket(_NEAREST_PER_SECOND)
+        self._nearest = Nearest(max(share, _LEAST_BYTES))
+        self._given: dict[str, dict[str, Given]] = {}
+        self._turned_bytes = 0
+        storage.memory.watch(self._added, self._removed)
+
+    @property
+    def held_bytes(self) -> int:
+        """Beside the answers."""
+        return self.spellings.held_bytes + self._nearest.held_bytes + self._turned_bytes
+
+    def _added(self, key: str, entry: Entry) -> None:
+        self._removed(key, entry)
+        if entry.parts:
+            self._nearest.add(key, entry.parts)
+
+    def _removed(self, key: str, entry: Entry) -> None:
+        self._nearest.discard(key)
+        for given in self._given.pop(key, {}).values():
+            self._turned_bytes -= given.turned_bytes
+
+    def landed(self, flying: str, flight: Flight) -> None:
+        """Nobody can join *flight* any more."""
+        if self.flights.get(flying) is flight:
+            del self.flights[flying]
+
+    def parts(self, identity: Identity) -> tuple[tuple[str, int], ...]:
+        """Those of *identity*; none if too many calls are kept to take them all apart."""
+        before = self.storage.memory.peek(identity.key)
+        if before is not None and before.parts:
+            return before.parts
+        return identity.parts if self._apart.take() else ()
+
+    def nearest(self, identity: Identity) -> Near | None:
+        """The stored call that is nearest to a missed one; None if there is none, or too many are missed."""
+        return self._nearest.nearest(identity.parts) if self._near.take() else None
+
+    def given(self, key: str, delivery: str, entry: Entry, make: Callable[[], Given]) -> Given:
+        """The answer under *key* in the form *delivery*, made if it has not been."""
+        forms = self._given.get(key)
+        if forms is not None and (known := forms.get(delivery)) is not None and known.control is self.control:
+            return known
+        made = make()
+        most = self.storage.memory.max_bytes // _TURNED_SHARE
+        if self._turned_bytes + made.turned_bytes <= most and self.storage.memory.peek(key) is entry:
+            self._turned_bytes += made.turned_bytes
+            self._given.setdefault(key, {})[delivery] = made
+        return made
+
+
+class Bucket:
+    """Lets so many through in a second, and as many at once."""
+
+    __slots__ = ("_at", "_left", "_per_second")
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = self._left = per_second
+        self._at = time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+
+class Flood:
+    """Calls that come fast and never again. Of those only some are looked at, others each time, until one comes again:
+    a voice agent's never are a flood, and what is one gains nothing from being looked up.
+    """
+
+    __slots__ = ("_began", "_calls", "_hits", "_salt", "is_one")
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._calls = self._hits = self._salt = 0
+        self.is_one = False
+
+    def carries(self, body: bytes) -> bool:
+        """Whether a call with this *body*, which was not seen before, is to pass without being looked up."""
+        self._calls += 1
+        if self._calls >= _WINDOW:
+            now = time.monotonic()
+            self.is_one = self._hits == 0 and _WINDOW / max(now - self._began, 1e-6) > _FLOOD_PER_SECOND
+            self._began, self._calls, self._hits = now, 0, 0
+            self._salt += 1
+        return self.is_one and (hash(body) + self._salt) % _LOOKED_AT != 0
+
+    def came_again(self) -> None:
+        self._hits += 1
+        self.is_one = False

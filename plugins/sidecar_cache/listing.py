@@ -1,0 +1,142 @@
+"""What may be told of entries without telling what they say, and which of them somebody means. No I/O."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from msgspec import Struct
+
+from sidecar import Duration
+from sidecar_cache.entry import Entry
+from sidecar_cache.giving import age_seconds
+from sidecar_cache.memory import Held
+from sidecar_cache.unpacking import unpacked
+
+_NAMED: Final = ("provider", "operation", "endpoint", "model", "voice", "language", "source")
+FILTERS: Final = (*_NAMED, "older")
+_FIELD: Final = re.compile(rb"(?im)^(content-type|content-encoding):[ \t]*(.*?)[ \t]*\r?$")
+
+
+class Misunderstood(ValueError):
+    """A question makes no sense; ``str()`` says what would."""
+
+
+class Legible(Struct, frozen=True, kw_only=True):
+    """An entry for people; times in seconds."""
+
+    key: str
+    provider: str
+    operation: str
+    endpoint: str
+    dialect: str
+    model: str
+    voice: str
+    language: str
+    characters: int
+    audio_seconds: float
+    streamed: bool
+    """Asked for as a stream."""
+    content_type: str
+    content_coding: str
+    size_bytes: int
+    """Of the answer as it came."""
+    held_bytes: int
+    """What it takes in memory."""
+    age_seconds: float
+    fresh_seconds: float
+    """For how long still; negative if it is stale."""
+    calls: float
+    """That asked for it; old ones count less."""
+    source: str
+    """call, warm, refresh or import."""
+    waited_seconds: float
+    """What the provider took to its first byte."""
+    took_seconds: float
+    """And to its last."""
+
+
+SORTS: Final[Mapping[str, Callable[[Legible], Any]]] = {
+    "calls": lambda entry: -entry.calls,
+    "size": lambda entry: -entry.size_bytes,
+    "age": lambda entry: entry.age_seconds,
+    "fresh": lambda entry: entry.fresh_seconds,
+    "characters": lambda entry: -entry.characters,
+    "seconds": lambda entry: -entry.audio_seconds,
+    "voice": lambda entry: (entry.provider, entry.model, entry.voice),
+}
+
+
+def legible(held: Held[Entry]) -> Legible:
+    entry, about = held.entry, held.entry.about
+    age = age_seconds(entry)
+    fields = fields_of(entry)
+    return Legible(
+        key=held.key,
+        provider=about.provider,
+        operation=about.operation,
+        endpoint=about.endpoint,
+        dialect=about.dialect,
+        model=about.model,
+        voice=about.voice,
+        language=about.language,
+        characters=about.characters,
+        audio_seconds=round(about.audio_seconds, 3),
+        streamed=about.streamed,
+        content_type=fields.get("content-type", ""),
+        content_coding=fields.get("content-encoding", ""),
+        size_bytes=len(entry.data),
+        held_bytes=entry.held_bytes,
+        age_seconds=round(age, 3),
+        fresh_seconds=round(entry.fresh_seconds - age, 3),
+        calls=round(held.calls, 2),
+        source=entry.source,
+        waited_seconds=round(entry.waited_seconds, 4),
+        took_seconds=round(entry.took_seconds, 4),
+    )
+
+
+def fields_of(entry: Entry) -> dict[str, str]:
+    """How its content is to be read: content-type and content-encoding, where there are such."""
+    return {name.decode().lower(): value.decode("latin-1") for name, value in _FIELD.findall(entry.block)}
+
+
+def content_of(entry: Entry) -> bytes:
+    """What it says, without its content coding where that can be undone."""
+    plain = unpacked(fields_of(entry).get("content-encoding", ""), entry.data)
+    return entry.data if plain is None else plain
+
+
+class Selection:
+    """
+    Args:
+        filters: by name; of the first seven of `FILTERS` a text with ``*`` for anything, of ``older`` a duration.
+
+    Raises:
+        Misunderstood: there is no such filter, or no such duration.
+    """
+
+    def __init__(self, filters: Mapping[str, str]) -> None:
+        if unknown := filters.keys() - set(FILTERS):
+            raise Misunderstood(f"no filter is called {', '.join(sorted(unknown))}; there are {', '.join(FILTERS)}")
+        self._patterns = {name: filters[name] for name in _NAMED if name in filters}
+        self._older_seconds = 0.0
+        if "older" in filters:
+            try:
+                self._older_seconds = Duration(filters["older"])
+            except ValueError:
+                raise Misunderstood(f"older: expected {Duration.expected}; got {filters['older']}") from None
+
+    def __call__(self, entry: Entry) -> bool:
+        about = entry.about
+        if self._older_seconds and age_seconds(entry) < self._older_seconds:
+            return False
+        return all(
+            fnmatchcase(entry.source if name == "source" else getattr(about, name), pattern)
+            for name, pattern in self._patterns.items()
+        )
+
+
+def found(prefix: str, items: Iterable[Held[Entry]]) -> list[Held[Entry]]:
+    """Those whose key begins with *prefix*."""
+    return [held for held in items if held.key.startswith(prefix)]
