@@ -4,9 +4,10 @@ How many different calls there were is estimated (HyperLogLog, 4 KiB, to 1.6 %; 
 """
 
 import math
+from collections import Counter
 from typing import Final
 
-from sidecar import Exchange, Headers, Operation
+from sidecar import Operation
 
 _REGISTERS: Final = 4096
 _REGISTER_BITS: Final = 12
@@ -23,7 +24,6 @@ _BY_OPERATION: Final = {Operation.TTS: "phrases", Operation.STT: "replays", Oper
 SOURCES: Final = (RETRIES, FAN_OUT, *_BY_OPERATION.values())
 #: Together, many are counted in a third of the time.
 _AT_ONCE: Final = 128
-_RETRY_COUNT: Final = b"x-stainless-retry-count"
 
 
 class Distinct:
@@ -83,13 +83,14 @@ def _tau(x: float) -> float:
 class Repeats:
     """What came again, by why it did, of all calls that were looked up."""
 
-    __slots__ = ("_by_source", "_distinct", "_looked_up", "_waiting")
+    __slots__ = ("_by_source", "_distinct", "_keys", "_looked_up", "_waiting")
 
     def __init__(self) -> None:
         self._looked_up = 0
         self._by_source = dict.fromkeys(SOURCES, 0)
         self._distinct = Distinct()
-        self._waiting: list[tuple[str, str, Headers, Operation]] = []
+        self._keys: list[str] = []
+        self._waiting: list[tuple[str, Operation, bool]] = []
 
     @property
     def looked_up(self) -> int:
@@ -101,24 +102,28 @@ class Repeats:
         self._count()
         return self._by_source
 
-    def take(self, outcome: str, key: str, exchange: Exchange) -> None:
+    def take(self, outcome: str, key: str, operation: Operation, retried: bool) -> None:
         """A call was looked up, or answered after it had been missed.
 
         Args:
             outcome: the verdict's: hit, stale and miss are what a look-up comes to; joined and spare follow a miss.
+            retried: the agent's library says that it tries again.
         """
-        self._waiting.append((outcome, key, exchange.request.headers, exchange.operation))
-        if len(self._waiting) >= _AT_ONCE:
+        self._keys.append(key)
+        self._waiting.append((outcome, operation, retried))
+        if len(self._keys) >= _AT_ONCE:
             self._count()
 
     def _count(self) -> None:
+        keys, self._keys = self._keys, []
         waiting, self._waiting = self._waiting, []
-        for outcome, key, headers, operation in waiting:
+        for key in set(keys):  # what follows a miss has been added with it
+            self._distinct.add(key)
+        for (outcome, operation, retried), number in Counter(waiting).items():
             if outcome in ("hit", "stale", "miss"):
-                self._looked_up += 1
-                self._distinct.add(key)
+                self._looked_up += number
             if outcome != "miss":
-                self._by_source[_source(outcome, headers, operation)] += 1
+                self._by_source[_source(outcome, operation, retried)] += number
 
     @property
     def answered(self) -> int:
@@ -141,9 +146,7 @@ class Repeats:
         return 1.0 - self.distinct / self.looked_up if self.looked_up else None
 
 
-def _source(outcome: str, headers: Headers, operation: Operation) -> str:
+def _source(outcome: str, operation: Operation, retried: bool) -> str:
     if outcome == "joined":
         return FAN_OUT
-    # the agent's library says so
-    retried = (headers.get_bytes(_RETRY_COUNT) or b"0") != b"0"
     return RETRIES if retried else _BY_OPERATION.get(operation, FAN_OUT)

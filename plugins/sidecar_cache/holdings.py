@@ -141,23 +141,23 @@ class Flood:
     a voice agent's never are a flood, and what is one gains nothing from being looked up.
     """
 
-    __slots__ = ("_began", "_calls", "_hits", "_salt", "is_one")
+    __slots__ = ("_began", "_calls", "_salt", "hits", "is_one")
 
     def __init__(self) -> None:
         self._began = time.monotonic()
-        self._calls = self._hits = self._salt = 0
+        self._calls = self._salt = 0
+        self.hits = 0
+        """Calls that came again, which may be counted here by anybody."""
         self.is_one = False
 
     def carries(self, body: bytes) -> bool:
         """Whether a call with this *body*, which was not seen before, is to pass without being looked up."""
+        if self.hits:
+            self.is_one = False
         self._calls += 1
         if self._calls >= _WINDOW:
             now = time.monotonic()
-            self.is_one = self._hits == 0 and _WINDOW / max(now - self._began, 1e-6) > _FLOOD_PER_SECOND
-            self._began, self._calls, self._hits = now, 0, 0
+            self.is_one = not self.hits and _WINDOW / max(now - self._began, 1e-6) > _FLOOD_PER_SECOND
+            self._began, self._calls, self.hits = now, 0, 0
             self._salt += 1
         return self.is_one and (hash(body) + self._salt) % _LOOKED_AT != 0
-
-    def came_again(self) -> None:
-        self._hits += 1
-        self.is_one = False

@@ -45,6 +45,8 @@ class Head(NamedTuple):
     """``Cache-Control``, in lower case."""
     no_store: bool
     no_cache: bool
+    retried: bool = False
+    """The agent's library says that it tries again."""
 
 
 def read_head(headers: Headers) -> Head:
@@ -70,6 +72,7 @@ def _read_head(headers: Headers) -> Head:
         control,
         "no-store" in control,
         "no-cache" in control,
+        (headers.get_bytes(b"x-stainless-retry-count") or b"0") != b"0",
     )
 
 

@@ -19,6 +19,7 @@ from sidecar import (
     Sample,
     Samples,
     Told,
+    Verdict,
     hookimpl,
     waiting,
 )
@@ -149,12 +150,9 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
             if lifetime is None:
                 raise Unsuitable("such answers are not kept")
             spelled = held.spellings.recall(opening, head, data)
-            if spelled is None:
-                if held.flood.carries(data) and exchange.notes.get(PURPOSE) is None:
-                    raise Unsuitable("calls come in a flood, and none of them comes again")
-                identity = identity_of(opening, head, data, by_samples=self.config.by_samples)
-            else:
-                identity = spelled
+            if spelled is None and held.flood.carries(data) and exchange.notes.get(PURPOSE) is None:
+                raise Unsuitable("calls come in a flood, and none of them comes again")
+            identity = spelled or identity_of(opening, head, data, by_samples=self.config.by_samples)
         except Unsuitable as obstacle:
             self._note(exchange, "skip", str(obstacle))
             return await call_next(exchange)
@@ -186,10 +184,15 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
                 if not tally.off:
                     if spelled is None:
                         held.spellings.keep(opening, head, data, identity)
-                    self._note(exchange, "hit" if left >= 0 else "stale", "", key=key[:12], age_seconds=round(age, 3))
-                    held.flood.came_again()
+                    notes, outcome = exchange.notes, "hit" if left >= 0.0 else "stale"
+                    since, short = notes.since(), key[:12]
+                    about = Verdict(self._name, outcome, "", {"key": short, "age_seconds": round(age, 3)}, since)
+                    notes.verdicts.append(about)
+                    held.counts[outcome] += 1
+                    held.repeats.take(outcome, short, exchange.operation, head.retried)
+                    held.flood.hits += 1
                     tally.hits += 1
-                    tally.answer_seconds += exchange.notes.since()
+                    tally.answer_seconds += since
                     if may is Standing.STALE:
                         self.behind.again(exchange, key, Purpose("refresh"))
                     elif held.control.share and held.control.draws():
@@ -224,7 +227,7 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
             with waiting(call_next):
                 followed = await flight.join()
             if followed is not None:
-                held.flood.came_again()
+                held.flood.hits += 1
                 self._note(exchange, "joined", "the same is being asked already", key=key[:12])
                 if followed.body.data is None:
                     exchange.notes.open_bodies.append(followed.body)
@@ -328,7 +331,8 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
     def _note(self, exchange: Exchange, outcome: str, reason: str, **detail: str | float) -> None:
         self.holdings.counts[outcome] += 1
         if outcome != "skip":
-            self.holdings.repeats.take(outcome, str(detail["key"]), exchange)
+            retried = read_head(exchange.request.headers).retried
+            self.holdings.repeats.take(outcome, str(detail["key"]), exchange.operation, retried)
         exchange.note(self._name, outcome, reason, **detail)
 
     @hookimpl
