@@ -1,13 +1,12 @@
 """Whether providers and the collector of traces can be reached."""
 
-import asyncio
 import contextlib
 import functools
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 
 import pytest
@@ -93,36 +92,53 @@ async def test_where_the_hosts_file_leads_here_what_name_servers_know_is_used() 
     assert [each.reason for each in found[2:]] == ["connection refused", "domain name not found"]
 
 
-async def test_a_provider_is_asked_for_the_time_and_nothing_else() -> None:
-    heads = []
+@contextlib.contextmanager
+def saying(answer: Callable[[], bytes]) -> Iterator[tuple[Origin, list[bytes]]]:
+    """A server that answers whatever it hears, and what that was."""
+    heard: list[bytes] = []
 
-    async def dated(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append(await reader.readuntil(b"\r\n\r\n"))
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(5)
+                heard.append(connection.recv(4096))
+                connection.sendall(answer())
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = threading.Thread(target=serve)
+        serving.start()
+        try:
+            yield Origin("http", "127.0.0.1", server.getsockname()[1]), heard
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            serving.join(10)
+
+
+def test_a_provider_is_asked_for_the_time_and_nothing_else() -> None:
+    def dated() -> bytes:
         at = formatdate(time.time_ns() / 1e9 - 90, usegmt=True)
-        writer.write(f"HTTP/1.1 421 No\r\nServer: x\r\nDATE: {at}\r\n\r\n".encode())
-        writer.close()
+        return f"HTTP/1.1 421 No\r\nServer: x\r\nDATE: {at}\r\n\r\n".encode()
 
-    async with await asyncio.start_server(dated, "127.0.0.1", 0) as server:
-        origin = Origin("http", "127.0.0.1", server.sockets[0].getsockname()[1])
-        asked, silent_ = target(origin), Target(name="a", origin=origin, trust=client_context, speaks_http=False)
-        found = await elsewhere(lambda: [reach(asked), *providers([asked])])
-        assert (await elsewhere(lambda: reach(silent_))).ahead_seconds is None
-    reached, passed, warned = found
+    with saying(dated) as (origin, heard):
+        asked = target(origin)
+        reached = reach(asked)
+        passed, warned = providers([asked])
+        silent_ = Target(name="a", origin=origin, trust=client_context, speaks_http=False)
+        assert reach(silent_).ahead_seconds is None
     assert reached.ahead_seconds == pytest.approx(90.5, abs=5)
     assert (passed.mark, warned.mark) == (Mark.PASSED, Mark.WARNING)
     assert "of this machine is 9" in warned.message, warned
-    assert heads[0] == b"HEAD / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % origin.port
+    assert heard[0] == b"HEAD / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % origin.port
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nDate: soon\r\n\r\n", b"SSH-2.0-x\r\n", b"\r\n\xff" * 9000])
-async def test_who_does_not_say_the_time_is_reached_all_the_same(said: bytes) -> None:
-    async def saying(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(said)
-        writer.close()
-
-    async with await asyncio.start_server(saying, "127.0.0.1", 0) as server:
-        origin = Origin("http", "127.0.0.1", server.sockets[0].getsockname()[1])
-        reached = await elsewhere(lambda: reach(target(origin)))
+def test_who_does_not_say_the_time_is_reached_all_the_same(said: bytes) -> None:
+    with saying(lambda: said) as (origin, _):
+        reached = reach(target(origin))
     assert (reached.failed, reached.ahead_seconds) == ("", None)
 
 
