@@ -29,6 +29,7 @@ class Flight:
     __slots__ = (
         "_bodies",
         "_changed",
+        "_closed",
         "_error",
         "_notes",
         "_on_end",
@@ -75,6 +76,7 @@ class Flight:
         self._notes: Notes
         self._readers: set[Reading]
         self._bodies: tuple[Body, ...] = ()
+        self._closed = False
         self._changed: asyncio.Future[None] | None = None
         self._on_end: Callable[[Flight], None] | None = None
 
@@ -157,7 +159,14 @@ class Flight:
         """Read on for all from now on. Nobody may be waiting for a chunk."""
         self._bodies = (*self._bodies, *self._notes.taken_over())
         self.pump = asyncio.get_running_loop().create_task(self._read_on())
+        self.pump.add_done_callback(self._over)
         self._wake()
+
+    def _over(self, pump: asyncio.Task[None]) -> None:
+        """A task that is cancelled before it begins does nothing at all, not even close."""
+        if not self._closed:
+            self.pump = pump.get_loop().create_task(self._close())
+            self.end(asyncio.CancelledError())
 
     async def _read_on(self) -> None:
         error: BaseException | None = None
@@ -177,6 +186,7 @@ class Flight:
             self.end(error)
 
     async def _close(self) -> None:
+        self._closed = True
         for body in self._bodies:
             try:
                 await body.aclose()

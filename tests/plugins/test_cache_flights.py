@@ -14,6 +14,17 @@ from sidecar import Body, Notes, Response, StreamedBody, UpstreamBroken
 LIMIT = 1000
 
 
+class Closing(Body):
+    """Tells *provider* that it was let go, which a generator that never began does not."""
+
+    def __init__(self, provider: "Provider") -> None:
+        super().__init__()
+        self._provider = provider
+
+    async def aclose(self) -> None:
+        self._provider.closed = True
+
+
 class Provider:
     """An answer that comes when the test says so."""
 
@@ -27,7 +38,9 @@ class Provider:
             self._coming.put_nowait(chunk)
 
     def response(self) -> Response:
-        return Response(status=200, body=StreamedBody(self._chunks()), chunked=True, answered_by="openai")
+        return Response(
+            status=200, body=StreamedBody(self._chunks(), wrapped=Closing(self)), chunked=True, answered_by="openai"
+        )
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         try:
@@ -185,6 +198,19 @@ async def test_the_last_to_leave_ends_the_call() -> None:
     assert led.provider.closed
     assert led.ended == [led.flight]
     assert not led.flight.whole
+
+
+async def test_all_may_leave_before_anybody_reads_on() -> None:
+    led = Led()
+    response = led.answered()
+    led.provider.say(b"one")
+    await anext(aiter(response.body))
+    follower = await joined(led.flight)
+    await follower.body.aclose()
+    await led.leader_leaves(response)  # the task that reads on has not begun
+    await turns(20)
+    assert led.provider.closed
+    assert led.ended == [led.flight]
 
 
 async def test_who_is_cancelled_while_it_waits_to_join_is_gone() -> None:
