@@ -5,6 +5,7 @@ import datetime as dt
 import os
 import ssl
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -47,12 +48,15 @@ def leaf_builder(
     issuer: x509.Certificate,
     key: ec.EllipticCurvePrivateKey,
     valid: tuple[dt.datetime, dt.datetime],
+    addresses: Sequence[str] = (),
 ) -> x509.CertificateBuilder:
-    """A server's, who is all of *names*."""
+    """A server's, who is all of *names* and *addresses*."""
     nameless = not list(subject)
+    alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
+    alternatives += [x509.IPAddress(ip_address(address)) for address in addresses]
     return (
         _builder(subject, issuer.subject, key, valid)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=nameless)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=nameless)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -8,16 +8,13 @@ where async is due, a hook without its mark).
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 import pluggy
 from msgspec import Struct
 
 from sidecar.exchange import Attempt, Exchange, Record, Request, Response
 from sidecar.provider import Provider
-
-T = TypeVar("T")
-T_contra = TypeVar("T_contra", contravariant=True)
 
 hookspec = pluggy.HookspecMarker("sidecar")
 hookimpl = pluggy.HookimplMarker("sidecar")

@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[1]
 
 #: What the package is made of, and which parts each may import besides itself.
 PARTS: Final = {
-    "nouns": "addresses body credentials dialect errors exchange headers hosts multipart notes payload provider sse "
-    "traceparent units websocket",
+    "nouns": "addresses body codings credentials dialect errors exchange headers hosts multipart notes payload "
+    "provider sse traceparent units websocket",
     "certificates": "certificates",
     "dialects": "dialects",
     "layers": "dispatch guard hookspecs host stack watchdog",
@@ -55,7 +55,7 @@ MAY_IMPORT: Final = {
     "testing": "nouns dialects layers settings telling doors",
     "cli": "nouns dialects layers settings telling upstream doors process injector webhook",
     # emulated providers know nothing of the sidecar; the demonstration shows calls as `sidecar tail` does
-    "lab": "nouns telling cli",
+    "lab": "nouns certificates telling cli",
 }
 #: Libraries, and the only modules that may import them. What is not here may be imported anywhere.
 ONLY_IN: Final = {
@@ -106,6 +106,7 @@ BORROWED: Final = {
     },
     "sidecar.credentials.HEADERS": "the cache keeps agents apart by what they identify themselves with",
     "sidecar.credentials.QUERY": "the cache keeps agents apart by what they identify themselves with",
+    "sidecar.codings.unpacked": "the cache looks into answers that come coded",
     "sidecar.multipart.Part": "the cache compares forms field by field",
     "sidecar.multipart.parse": "the cache compares forms field by field; no second plugin has asked for it yet",
     "sidecar.sse.blocks": "the cache takes kept streams apart",

@@ -4,18 +4,14 @@ Imported only where one is configured: aiocache brings whatever clients are inst
 """
 
 import importlib
-import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from aiocache.base import BaseCache
 from aiocache.serializers import NullSerializer
-from msgspec import Struct
 
 from sidecar import Secret
-from sidecar_cache.memory import Memory
 
 _SCHEMES: Final = {"redis": False, "valkey": False, "rediss": True, "valkeys": True}
 """And whether they mean TLS."""
@@ -91,65 +87,3 @@ def named_backend(path: str, arguments: Mapping[str, Any]) -> BaseCache:
         return found(**{"serializer": NullSerializer(encoding=None), "timeout": None, **arguments})
     except Exception as error:
         raise Unusable(f"cannot be made with these arguments: {type(error).__name__}: {error}") from None
-
-
-class _Value(Struct, frozen=True, gc=False):
-    value: Any
-    until: float
-    held_bytes: int
-
-
-class MemoryBackend(BaseCache):  # type: ignore[misc]
-    """``Memory`` as a backend like any other: bounded in bytes, where aiocache's own one grows for ever.
-
-    Args:
-        max_bytes: what all values may hold together.
-        clock: monotonic.
-        settings: those of ``aiocache.base.BaseCache``.
-    """
-
-    NAME = "bounded-memory"
-
-    def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic, **settings: Any) -> None:
-        super().__init__(**{"serializer": NullSerializer(encoding=None), "timeout": None, **settings})
-        self.memory: Memory[_Value] = Memory(max_bytes)
-        self._clock = clock
-
-    async def _get(self, key: str, encoding: str | None = None, _conn: Any = None) -> Any:
-        held = self.memory.recall(key)
-        if held is None:
-            return None
-        if held.until <= self._clock():
-            self.memory.forget(key)
-            return None
-        return held.value
-
-    async def _multi_get(self, keys: list[str], encoding: str | None = None, _conn: Any = None) -> list[Any]:
-        return [await self._get(key) for key in keys]
-
-    async def _set(
-        self, key: str, value: Any, ttl: float | None = None, _cas_token: Any = None, _conn: Any = None
-    ) -> bool:
-        until = math.inf if ttl is None else self._clock() + ttl
-        size = len(value) if isinstance(value, bytes | str) else 0
-        return self.memory.keep(key, _Value(value, until, size + _VALUE_BYTES))
-
-    async def _multi_set(self, pairs: list[tuple[str, Any]], ttl: float | None = None, _conn: Any = None) -> bool:
-        return all([await self._set(key, value, ttl) for key, value in pairs])
-
-    async def _add(self, key: str, value: Any, ttl: float | None = None, _conn: Any = None) -> bool:
-        if await self._get(key) is not None:
-            raise ValueError(f"Key {key} already exists, use .set to update the value")
-        return await self._set(key, value, ttl)
-
-    async def _exists(self, key: str, _conn: Any = None) -> bool:
-        return await self._get(key) is not None
-
-    async def _delete(self, key: str, _conn: Any = None) -> int:
-        return int(self.memory.forget(key))
-
-    async def _clear(self, namespace: str | None = None, _conn: Any = None) -> bool:
-        for held in list(self.memory.items()):
-            if namespace is None or held.key.startswith(namespace):
-                self.memory.forget(held.key)
-        return True

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
+from sidecar.codings import unpacked
 from sidecar_cache.entry import Entry
 from sidecar_cache.forms import Unconvertible, Wanted, given_as
-from sidecar_cache.unpacking import unpacked
 
 #: A longer answer is prose, which differs each time and may be right each time.
 _LONGEST: Final = 200

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -16,6 +16,7 @@ from sidecar_cache.behind import Behind
 from sidecar_cache.codec import Garbled
 from sidecar_cache.config import CacheConfig
 from sidecar_cache.entry import Entry
+from sidecar_cache.freshness import Lifetime
 from sidecar_cache.giving import age_seconds
 from sidecar_cache.holdings import Holdings
 from sidecar_cache.listing import SORTS, Misunderstood, Selection, content_of, found, legible
@@ -37,6 +38,11 @@ class Served(Protocol):
     config: CacheConfig
     behind: Behind
     warming: Warming
+
+    @property
+    def lifetimes(self) -> Mapping[str, Lifetime]:
+        """By operation, of those whose answers are kept."""
+        ...
 
     @property
     def holdings(self) -> Holdings: ...
@@ -244,10 +250,10 @@ def _taken(cache: Served, key: str, entry: Entry) -> str:
     before = storage.memory.peek(key)
     if before is not None and before.stored_ns >= entry.stored_ns:
         return "older"
-    answers = {"tts": cache.config.tts, "stt": cache.config.stt, "chat": cache.config.chat}.get(entry.about.operation)
-    if answers is None or answers.ttl <= 0 or entry.stored_ns > time.time_ns():
+    lifetime = cache.lifetimes.get(entry.about.operation)
+    if lifetime is None or entry.stored_ns > time.time_ns():
         return "refused"
-    useful = entry.fresh_seconds + max(answers.stale_while_revalidate, answers.stale_if_error) - age_seconds(entry)
+    useful = entry.fresh_seconds + lifetime.stale_seconds - age_seconds(entry)
     if useful <= 0:
         return "expired"
     return "imported" if storage.keep(key, replace(entry, source="import"), useful) else "refused"

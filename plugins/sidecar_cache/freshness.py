@@ -37,17 +37,6 @@ class Controls(Struct, frozen=True):
 NOTHING_ASKED: Final = Controls()
 
 
-def read_controls(headers: Headers) -> Controls:
-    """What *headers* ask of a cache. Of a head that comes again on its connection, this is remembered."""
-    template = headers.template
-    if template is None:
-        return controls_of(headers)
-    known = template.memo.get(Controls)
-    if not isinstance(known, Controls):
-        known = template.memo[Controls] = controls_of(headers)
-    return known
-
-
 def controls_of(headers: Headers) -> Controls:
     """What *headers* ask of a cache. What makes no sense is not there, but for an age, which then is 0."""
     value = headers.get("cache-control")

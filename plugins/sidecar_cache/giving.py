@@ -25,7 +25,11 @@ def ready(held: Holdings, exchange: Exchange, identity: Identity, entry: Entry) 
     Raises:
         Unconvertible: there is none.
     """
-    return held.given(identity.key, identity.delivery, entry, lambda: _made(exchange, entry, held.control))
+    given = held.given(identity.key, identity.delivery)
+    if given is None:
+        given = _made(exchange, entry, held.control)
+        held.hold(identity.key, identity.delivery, entry, given)
+    return given
 
 
 def response_of(given: Given, age: float, name: str, pace: float | None) -> Response:

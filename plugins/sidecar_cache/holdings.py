@@ -1,10 +1,10 @@
 """What a cache knows. A new configuration takes it over from the one before, so that nothing is forgotten."""
 
 import time
-from collections.abc import Callable
 from typing import Final
 
 from sidecar_cache.bound import Repeats
+from sidecar_cache.config import CacheConfig
 from sidecar_cache.control import Control, Kind
 from sidecar_cache.entry import Entry
 from sidecar_cache.flights import Flight
@@ -62,7 +62,6 @@ class Holdings:
         share = storage.memory.max_bytes // _TURNED_SHARE
         self.spellings = Spellings(min(MOST_BYTES, max(share, _LEAST_BYTES)))
         self.flights: dict[str, Flight] = {}
-        self.refreshing: set[str] = set()
         self.counts = dict.fromkeys(COUNTED, 0)
         self.repeats = Repeats()
         self.flood = Flood()
@@ -104,17 +103,36 @@ class Holdings:
         """The stored call that is nearest to a missed one; None if there is none, or too many are missed."""
         return self._nearest.nearest(identity.parts) if self._near.take() else None
 
-    def given(self, key: str, delivery: str, entry: Entry, make: Callable[[], Given]) -> Given:
-        """The answer under *key* in the form *delivery*, made if it has not been."""
+    def given(self, key: str, delivery: str) -> Given | None:
+        """The answer under *key* in the form *delivery*, if it has been given like that."""
         forms = self._given.get(key)
-        if forms is not None and (known := forms.get(delivery)) is not None and known.control is self.control:
-            return known
-        made = make()
+        known = None if forms is None else forms.get(delivery)
+        return known if known is not None and known.control is self.control else None
+
+    def hold(self, key: str, delivery: str, entry: Entry, given: Given) -> None:
+        """Have *given*, which was made of *entry*, at hand the next time, if there is room."""
+        before = self._given.get(key, {}).pop(delivery, None)
+        self._turned_bytes -= 0 if before is None else before.turned_bytes
         most = self.storage.memory.max_bytes // _TURNED_SHARE
-        if self._turned_bytes + made.turned_bytes <= most and self.storage.memory.peek(key) is entry:
-            self._turned_bytes += made.turned_bytes
-            self._given.setdefault(key, {})[delivery] = made
-        return made
+        if self._turned_bytes + given.turned_bytes <= most and self.storage.memory.peek(key) is entry:
+            self._turned_bytes += given.turned_bytes
+            self._given.setdefault(key, {})[delivery] = given
+
+
+def control_of(config: CacheConfig) -> Control:
+    floors = {"tts": config.tts.floor, "stt": config.stt.floor, "chat": config.chat.floor}
+    return Control(config.control.share, floors)
+
+
+def taken_over(held: Holdings, before: CacheConfig, config: CacheConfig) -> Holdings | None:
+    """What the cache before has, under the new *config*; None if answers are to be somewhere else now."""
+    if any(getattr(before, name) != getattr(config, name) for name in ("disk", "shared", "secret")):
+        return None
+    held.storage.memory.max_bytes = config.max_memory
+    held.storage.memory.shrink(config.max_memory)
+    if any(getattr(before, name) != getattr(config, name) for name in ("control", "tts", "stt", "chat")):
+        held.control = control_of(config)
+    return held
 
 
 class Bucket:

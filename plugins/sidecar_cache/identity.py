@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from sidecar import Exchange, Headers, Operation, Provider
 from sidecar.credentials import HEADERS as CREDENTIAL_HEADERS
 from sidecar.credentials import QUERY as CREDENTIAL_QUERY
+from sidecar_cache.freshness import Controls, controls_of
 from sidecar_cache.rules import endpoint_of
 from sidecar_cache.rules.bodies import Parts as BodyParts
 from sidecar_cache.rules.bodies import content_of, parts_in
@@ -41,11 +42,8 @@ class Head(NamedTuple):
     """Those that could change the answer, by name in lower case, in order."""
     content_type: str
     media_type: str
-    control: str
-    """``Cache-Control``, in lower case."""
-    no_store: bool
-    no_cache: bool
-    retried: bool = False
+    controls: Controls
+    retried: bool
     """The agent's library says that it tries again."""
 
 
@@ -64,14 +62,11 @@ def _read_head(headers: Headers) -> Head:
     telling = [(lower, value) for name, value in headers.fields if not is_noise(lower := name.lower())]
     telling.sort(key=_name)  # those of one name keep their order
     content_type = headers.get("content-type") or ""
-    control = (headers.get("cache-control") or "").lower()
     return Head(
         tuple(telling),
         content_type,
         content_type.partition(";")[0].strip().lower(),
-        control,
-        "no-store" in control,
-        "no-cache" in control,
+        controls_of(headers),
         (headers.get_bytes(b"x-stainless-retry-count") or b"0") != b"0",
     )
 

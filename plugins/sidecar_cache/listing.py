@@ -8,10 +8,10 @@ from typing import Any, Final
 from msgspec import Struct
 
 from sidecar import Duration
+from sidecar.codings import unpacked
 from sidecar_cache.entry import Entry
 from sidecar_cache.giving import age_seconds
 from sidecar_cache.memory import Held
-from sidecar_cache.unpacking import unpacked
 
 _NAMED: Final = ("provider", "operation", "endpoint", "model", "voice", "language", "source")
 FILTERS: Final = (*_NAMED, "older")

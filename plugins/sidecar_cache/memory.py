@@ -76,8 +76,6 @@ class Memory(Generic[Kept]):
         self.evicted = 0
         self.refused = 0
         """Entries that would have taken too large a share."""
-        self.ghost_hits = 0
-        """Entries that came back soon after they had to leave."""
         self._added: list[Callable[[str, Kept], None]] = []
         self._removed: list[Callable[[str, Kept], None]] = []
         self._slots: dict[str, _Slot[Kept]] = {}
@@ -131,7 +129,6 @@ class Memory(Generic[Kept]):
             self._take_out(before)
         elif (remembered := self._ghosts.pop(hash(key), None)) is not None:
             self.held_bytes -= _GHOST_BYTES
-            self.ghost_hits += 1
             weight += remembered + self._worth
         slot = self._slots[key] = _Slot(key, entry, weight, held_bytes, -1)
         self.held_bytes += held_bytes

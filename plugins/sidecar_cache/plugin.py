@@ -12,7 +12,6 @@ from sidecar import (
     Exchange,
     ExchangeHandler,
     Lifespan,
-    Operation,
     Question,
     Response,
     Runtime,
@@ -27,7 +26,7 @@ from sidecar_cache.behind import PURPOSE, Behind
 from sidecar_cache.comparing import agree
 from sidecar_cache.config import Answers, CacheConfig
 from sidecar_cache.console import told
-from sidecar_cache.control import Compared, Control, Kind
+from sidecar_cache.control import Compared, Kind
 from sidecar_cache.entry import Entry
 from sidecar_cache.flights import Flight
 from sidecar_cache.forms import Unconvertible
@@ -37,12 +36,11 @@ from sidecar_cache.freshness import (
     Controls,
     Lifetime,
     Standing,
-    read_controls,
     standing,
 )
 from sidecar_cache.giving import age_seconds, gateway_timeout, ready, response_of
-from sidecar_cache.holdings import Holdings
-from sidecar_cache.identity import Identity, Unsuitable, identity_of, opening_of, read_head
+from sidecar_cache.holdings import Holdings, control_of, taken_over
+from sidecar_cache.identity import Head, Identity, Unsuitable, identity_of, opening_of, read_head
 from sidecar_cache.keeping import CALLED, Purpose, Unkept, cost, entry_of
 from sidecar_cache.samples import samples_of
 from sidecar_cache.storage import Storage, key_secret
@@ -71,13 +69,9 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         self.behind: Behind
         self.warming: Warming
         self._pace = None if config.pace == "at_once" else 1.0
-        self._lifetimes = {
+        self.lifetimes = {
             operation: _lifetime(answers, config.jitter)
-            for operation, answers in (
-                (Operation.TTS, config.tts),
-                (Operation.STT, config.stt),
-                (Operation.CHAT, config.chat),
-            )
+            for operation, answers in (("tts", config.tts), ("stt", config.stt), ("chat", config.chat))
             if answers.ttl > 0
         }
 
@@ -86,12 +80,14 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
     async def lifespan(self, runtime: Runtime) -> AsyncIterator[None]:
         self._name, self._loop = runtime.name, asyncio.get_running_loop()
         self.behind = Behind(runtime.calls, self.config.max_entry)
-        held = self.holdings = self._taken_over(runtime.before) or self._new()
+        before = runtime.before if isinstance(runtime.before, Cache) else None
+        taken = None if before is None else taken_over(before.holdings, before.config, self.config)
+        held = self.holdings = taken or Holdings(self._storage, control_of(self.config), key_secret(self.config))
         held.users += 1
         if held.users == 1:
             held.storage.start()
-        if isinstance(runtime.before, Cache):
-            await runtime.before.warming.stop()
+        if before is not None:
+            await before.warming.stop()
         self.warming = Warming(self.config, runtime.calls, runtime.providers, held, runtime.name)
         self.warming.begin()
         ranking = self._loop.create_task(self._rank())
@@ -111,27 +107,6 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
             await asyncio.sleep(_RANKED_SECONDS)
             self.holdings.storage.rank()
 
-    def _new(self) -> Holdings:
-        return Holdings(self._storage, self._control(), key_secret(self.config))
-
-    def _control(self) -> Control:
-        config = self.config
-        floors = {"tts": config.tts.floor, "stt": config.stt.floor, "chat": config.chat.floor}
-        return Control(config.control.share, floors)
-
-    def _taken_over(self, before: object) -> Holdings | None:
-        """What the cache before has, unless answers are to be somewhere else now."""
-        if not isinstance(before, Cache):
-            return None
-        if any(getattr(before.config, name) != getattr(self.config, name) for name in ("disk", "shared", "secret")):
-            return None
-        held = before.holdings
-        held.storage.memory.max_bytes = self.config.max_memory
-        held.storage.memory.shrink(self.config.max_memory)
-        if before.config.control != self.config.control:
-            held.control = self._control()
-        return held
-
     # -- a call --------------------------------------------------------------------------------------------------------
 
     @hookimpl
@@ -144,7 +119,7 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         head = read_head(headers)
         try:
             opening = opening_of(exchange, head, held.secret)
-            lifetime = self._lifetimes.get(exchange.operation)
+            lifetime = self.lifetimes.get(exchange.operation)
             if data is None:
                 raise Unsuitable("the request's body streams past")
             if lifetime is None:
@@ -156,7 +131,7 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         except Unsuitable as obstacle:
             self._note(exchange, "skip", str(obstacle))
             return await call_next(exchange)
-        key, controls = identity.key, read_controls(headers)
+        key, controls = identity.key, head.controls
         if controls.no_store:
             self._note(exchange, "skip", "the agent forbids it", key=key[:12])
             return await call_next(exchange)
@@ -166,6 +141,8 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         if entry is None and held.storage.shared is not None:
             entry = await held.storage.recall_from_afar(key)
         if entry is None:
+            if spelled is not None:  # of which the parts are not remembered
+                identity = identity_of(opening, head, data, by_samples=self.config.by_samples)
             return await self._missed(exchange, call_next, identity, lifetime, controls)
         age = age_seconds(entry)
         left = entry.fresh_seconds - age
@@ -173,35 +150,43 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
             may = Standing.FRESH
         else:
             may = standing(left, age, lifetime, controls)
-        reason, spare = "what is kept is out of date", entry if may is Standing.SPARE else None
+        reason = "what is kept is out of date"
         if may is Standing.FRESH or may is Standing.STALE:
-            try:
-                given = ready(held, exchange, identity, entry)
-            except Unconvertible as unconvertible:
-                reason = str(unconvertible)
-            else:
-                tally = given.tally
-                if not tally.off:
-                    if spelled is None:
-                        held.spellings.keep(opening, head, data, identity)
-                    notes, outcome = exchange.notes, "hit" if left >= 0.0 else "stale"
-                    since, short = notes.since(), key[:12]
-                    about = Verdict(self._name, outcome, "", {"key": short, "age_seconds": round(age, 3)}, since)
-                    notes.verdicts.append(about)
-                    held.counts[outcome] += 1
-                    held.repeats.take(outcome, short, exchange.operation, head.retried)
-                    held.flood.hits += 1
-                    tally.hits += 1
-                    tally.answer_seconds += since
-                    if may is Standing.STALE:
-                        self.behind.again(exchange, key, Purpose("refresh"))
-                    elif held.control.share and held.control.draws():
-                        self.behind.again(exchange, key, Purpose("control", entry))
-                    return response_of(given, age, self._name, self._pace)
-                reason = "answers of this model are switched off: they differ from fresh ones too often"
+            answer = self._answered(exchange, identity, entry, age, may, head)
+            if not isinstance(answer, str):
+                if spelled is None:
+                    held.spellings.keep(opening, head, data, identity)
+                return answer
+            reason = answer
         elif may is Standing.USELESS and -left > lifetime.stale_seconds:
             held.storage.forget(key)
+        spare = entry if may is Standing.SPARE else None
         return await self._missed(exchange, call_next, identity, lifetime, controls, reason, spare)
+
+    def _answered(
+        self, exchange: Exchange, identity: Identity, entry: Entry, age: float, may: Standing, head: Head
+    ) -> Response | str:
+        """What is kept, for this agent; or why it is not given."""
+        held, key = self.holdings, identity.key
+        try:
+            given = ready(held, exchange, identity, entry)
+        except Unconvertible as obstacle:
+            return str(obstacle)
+        if given.tally.off:
+            return "answers of this model are switched off: they differ from fresh ones too often"
+        notes, outcome, short = exchange.notes, "hit" if age <= entry.fresh_seconds else "stale", key[:12]
+        since = notes.since()
+        notes.verdicts.append(Verdict(self._name, outcome, "", {"key": short, "age_seconds": round(age, 3)}, since))
+        held.counts[outcome] += 1
+        held.repeats.take(outcome, short, exchange.operation, head.retried)
+        held.flood.hits += 1
+        given.tally.hits += 1
+        given.tally.answer_seconds += since
+        if may is Standing.STALE:
+            self.behind.again(exchange, key, Purpose("refresh"))
+        elif held.control.share and held.control.draws():
+            self.behind.again(exchange, key, Purpose("control", entry))
+        return response_of(given, age, self._name, self._pace)
 
     async def _missed(
         self,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import click
 
 from sidecar.cli.exits import EPILOG, Exit, Stop
+from sidecar.cli.injecting import image_option, mode_option
 from sidecar.inject import InjectSettings, Refused, eject
 from sidecar.inject import inject as injected
 from sidecar.inject.documents import Document, Unreadable, documents
@@ -13,7 +14,7 @@ from sidecar.inject.injection import declines
 from sidecar.inject.manifests import Found, changed, restricted
 from sidecar.inject.names import DOMAIN
 from sidecar.inject.pod import malformed
-from sidecar.inject.settings import MODES, Mode
+from sidecar.inject.settings import Mode
 
 file_option = click.option(
     "-f",
@@ -37,20 +38,8 @@ class Manifest(NamedTuple):
 @click.command(epilog=EPILOG)
 @file_option
 @click.option("-n", "--namespace", default="default", show_default=True, help="Of objects that do not say theirs.")
-@click.option(
-    "--mode",
-    type=click.Choice(MODES),
-    default=InjectSettings().mode,
-    show_default=True,
-    help="How calls reach the sidecar, in pods that do not say.",
-)
-@click.option(
-    "--image",
-    metavar="IMAGE",
-    default=InjectSettings().image,
-    show_default=True,
-    help="The sidecar's, in pods that do not say.",
-)
+@mode_option
+@image_option
 @click.option(
     "--set-annotation",
     "annotations",

@@ -11,9 +11,10 @@ import uvloop
 
 from sidecar.addresses import Address
 from sidecar.cli.exits import EPILOG, Exit, Stop
+from sidecar.cli.injecting import image_option, mode_option
 from sidecar.errors import ConfigurationError
 from sidecar.inject import InjectSettings
-from sidecar.inject.settings import MODES, Mode
+from sidecar.inject.settings import Mode
 from sidecar.logs import set_up
 from sidecar.webhook.files import CertificateFiles
 from sidecar.webhook.keeping import Keeper
@@ -78,20 +79,8 @@ class _ObjectType(click.ParamType):  # type: ignore[type-arg]  # generic for typ
 @click.option(
     "--probes", type=_AddressType(), default="0.0.0.0:15089", show_default=True, help="/livez, /readyz and /metrics."
 )
-@click.option(
-    "--image",
-    metavar="IMAGE",
-    default=InjectSettings().image,
-    show_default=True,
-    help="The sidecar's, in pods that do not say.",
-)
-@click.option(
-    "--mode",
-    type=click.Choice(MODES),
-    default=InjectSettings().mode,
-    show_default=True,
-    help="How calls reach the sidecar, in pods that do not say.",
-)
+@image_option
+@mode_option
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.pass_context
 def webhook(

@@ -2,13 +2,12 @@
 
 import json
 import re
-import zlib
 from collections.abc import Iterator
 
 import msgspec
 from msgspec import Raw
 
-from sidecar import sse
+from sidecar import codings, sse
 from sidecar.headers import Headers
 
 #: What JSON of the wrong kind, no JSON at all or a bomb of brackets raises.
@@ -18,7 +17,6 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 UNPACKED_LIMIT = 1 << 20
 
 _LAST_EVENTS, _FIRST_EVENTS = 8, 4
-_ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 _ANY = msgspec.json.Decoder(Raw)
 _LIST = msgspec.json.Decoder(list[Raw])
@@ -54,20 +52,7 @@ def unpacked(headers: Headers, body: bytes) -> bytes:
     value = headers.get_bytes(b"content-encoding")
     if value is None or not body:
         return body
-    coding = value.decode("latin-1").lower()
-    if coding == "identity":
-        return body
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        return b""
-    for window in (_ZLIB_OR_GZIP, -zlib.MAX_WBITS):
-        unpacker = zlib.decompressobj(window)
-        try:
-            content = unpacker.decompress(body, UNPACKED_LIMIT)
-        except zlib.error:
-            continue
-        if unpacker.eof:
-            return content
-    return b""
+    return codings.unpacked(value.decode("latin-1"), body, UNPACKED_LIMIT) or b""
 
 
 def _of_events(body: bytes) -> Iterator[bytes]:

@@ -14,11 +14,11 @@ from sidecar.errors import BodyTooLarge
 from sidecar.exchange import Exchange, Record, Request, Response
 from sidecar.headers import Headers
 from sidecar.intercept.calls import let_go
+from sidecar.intercept.outgoing import TAIL_BYTES
 from sidecar.notes import Notes
 from sidecar.provider import Provider
 
 DOOR = "background"
-_TAIL_BYTES = 16 * 1024
 
 
 class Answering(Protocol):
@@ -89,7 +89,7 @@ class Background:
                         request_bytes=exchange.request.body.length or 0,
                         response_bytes=len(data),
                         chunks=chunks,
-                        answer_tail=bytes(data[-_TAIL_BYTES:]),
+                        answer_tail=bytes(data[-TAIL_BYTES:]),
                     )
                 )
         return response.with_body(Body(bytes(data)))

@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from sidecar_cache.entry import Entry
-from sidecar_cache.forms import Stamps, Unconvertible, Wanted, given_as, plainly, renewed, stamps_in, wanted_of
+from sidecar_cache.forms import Stamps, Unconvertible, Wanted, given_as, plainly, renewal_of, stamps_in, wanted_of
 from sidecar_cache.forms.pieces import documents
-from sidecar_cache.forms.renewal import fresh
+from sidecar_cache.forms.renewal import maker_of
 
 from sidecar import sse
 from sidecar.lab import Lab
@@ -551,7 +551,9 @@ async def test_each_giving_has_identifiers_and_times_of_its_own(family: str, str
     async with Lab(asked.provider) as lab:
         entry = await entry_of(lab, asked)
     stamps = stamps_in(entry, ENDPOINTS.get(family, "chat.completions"))
-    one, other = (renewed(entry.data, stamps, 1890000000) for _ in range(2))
+    renewal = renewal_of(entry.data, stamps)
+    assert renewal is not None
+    one, other = (renewal.made(1890000000) for _ in range(2))
     assert len(one) == len(entry.data), "lengths and places stay what they are"
     assert one != other
     assert len(stamps.ids) >= 2, "the answer's and the call's"
@@ -578,10 +580,16 @@ async def test_each_giving_has_identifiers_and_times_of_its_own(family: str, str
     ],
 )
 def test_a_new_identifier_is_like_the_old_one(old: bytes, pattern: bytes) -> None:
-    made = fresh(old)
-    assert made != old
+    make = maker_of(old)
+    assert make is not None
+    made = make()
+    assert made not in (old, make())
     assert re.fullmatch(pattern, made)
-    assert fresh(b"c") == b"c", "too short to be one of many"
+
+
+def test_what_is_too_short_to_be_one_of_many_stays() -> None:
+    assert maker_of(b"c") is None
+    assert renewal_of(b'{"id":"c"}', Stamps((b"c",))) is None
 
 
 def test_only_identifiers_are_renewed_not_what_is_said() -> None:
@@ -589,7 +597,9 @@ def test_only_identifiers_are_renewed_not_what_is_said() -> None:
     entry = stream_of(delta({"content": said}))
     stamps = stamps_in(entry, "chat.completions")
     assert stamps == Stamps((b"chatcmpl-AAAABBBBCCCC",), (b'"created": 1790000000',))
-    made = events(renewed(entry.data, stamps, 1890000000))
+    renewal = renewal_of(entry.data, stamps)
+    assert renewal is not None
+    made = events(renewal.made(1890000000))
     assert made[0]["choices"][0]["delta"]["content"] == said
     assert made[0]["created"] == 1890000000
     assert made[0]["id"] == made[1]["id"] != "chatcmpl-AAAABBBBCCCC"

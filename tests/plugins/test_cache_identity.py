@@ -312,7 +312,7 @@ class TestTheHead:
     )
     def test_says_what_the_agent_wants_of_caches(self, value: str, no_store: bool, no_cache: bool) -> None:
         head = read_head(Headers.of(cache_control=value))
-        assert (head.no_store, head.no_cache) == (no_store, no_cache)
+        assert (head.controls.no_store, head.controls.no_cache) == (no_store, no_cache)
 
     def test_is_read_once_where_it_comes_again(self) -> None:
         headers = Headers.from_block(b"Content-Type: Text/Plain; a=b\r\n")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiocache import SimpleMemoryCache
 from aiocache.serializers import NullSerializer
-from sidecar_cache.backends import MemoryBackend, Unusable, named_backend, redis_backend
+from sidecar_cache.backends import Unusable, named_backend, redis_backend
 from sidecar_cache.codec import Codec
 from sidecar_cache.shared import Shared, Unreachable
 
@@ -81,17 +81,9 @@ async def written(shared: Shared) -> None:
     await becomes(lambda: shared.waiting == 0 and not shared._asking)
 
 
-BACKENDS: dict[str, Callable[[], Any]] = {
-    "bounded in bytes": lambda: MemoryBackend(16 << 20),
-    "aiocache's own": lambda: named_backend("aiocache:SimpleMemoryCache", {}),
-    "by its path": lambda: named_backend("sidecar_cache.backends.MemoryBackend", {"max_bytes": 16 << 20}),
-}
-
-
-@pytest.mark.parametrize("kind", BACKENDS)
 @pytest.mark.both_loops
-async def test_what_one_pod_kept_another_finds(kind: str) -> None:
-    backend = BACKENDS[kind]()
+async def test_what_one_pod_kept_another_finds() -> None:
+    backend = named_backend("aiocache:SimpleMemoryCache", {})
     async with sharing(backend) as one, sharing(backend) as other:
         one.keep("k", entry(), 60.0)
         one.keep("large", entry(600_000), 60.0)
@@ -327,30 +319,6 @@ def test_an_address_that_is_none_is_refused_and_its_password_not_shown(url: str,
 def test_a_class_that_is_no_backend_is_refused(path: str, arguments: dict[str, Any], wrong: str) -> None:
     with pytest.raises(Unusable, match=wrong):
         named_backend(path, arguments)
-
-
-async def test_a_memory_bounded_in_bytes_is_a_backend_like_any_other() -> None:
-    clock = Clock()
-    backend = MemoryBackend(100_000, clock)
-    assert await backend.set("a", b"1", ttl=10)
-    await backend.multi_set([("b", b"2"), ("c", b"3")])
-    assert await backend.multi_get(["a", "b", "d"]) == [b"1", b"2", None]
-    assert await backend.add("d", b"4")
-    with pytest.raises(ValueError, match="already exists"):
-        await backend.add("d", b"5")
-    assert await backend.exists("a")
-    clock.now += 10
-    assert not await backend.exists("a")
-    assert await backend.delete("b") == 1
-    for number in range(1000):
-        await backend.set(f"n:{number}", bytes(500))
-    assert backend.memory.held_bytes <= 100_000
-    await backend.set("c", b"3")
-    await backend.clear(namespace="n:")
-    assert await backend.exists("c")
-    assert not any(held.key.startswith("n:") for held in backend.memory.items())
-    await backend.clear()
-    assert len(backend.memory) == 0
 
 
 async def test_what_it_logs_names_no_key_and_no_content(caplog: pytest.LogCaptureFixture) -> None:

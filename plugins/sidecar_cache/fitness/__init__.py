@@ -6,12 +6,12 @@ Pure. Nothing of what an answer says stands in a reason.
 from msgspec import Struct
 
 from sidecar import Chat, Exchange, Operation, Response, Speech, Transcription
+from sidecar.codings import unpacked
 from sidecar_cache.fitness.chat import check_chat
 from sidecar_cache.fitness.documents import Unfit, document_of, events_of
 from sidecar_cache.fitness.endings import ended
 from sidecar_cache.fitness.speech import check_speech
 from sidecar_cache.fitness.transcripts import check_transcript
-from sidecar_cache.unpacking import unpacked
 
 __all__ = ["Judged", "judged", "objection"]
 

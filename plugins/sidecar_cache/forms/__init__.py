@@ -5,7 +5,7 @@ What cannot be said in a form without making something up is not given in it, an
 
 from sidecar_cache.forms.asking import Wanted, given_as, plainly, stamps_in, wanted_of
 from sidecar_cache.forms.pieces import Unconvertible
-from sidecar_cache.forms.renewal import Renewal, Stamps, renewal_of, renewed
+from sidecar_cache.forms.renewal import Renewal, Stamps, renewal_of
 
 __all__ = [
     "Renewal",
@@ -15,7 +15,6 @@ __all__ = [
     "given_as",
     "plainly",
     "renewal_of",
-    "renewed",
     "stamps_in",
     "wanted_of",
 ]

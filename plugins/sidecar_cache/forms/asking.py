@@ -8,11 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sidecar import Chat, Exchange, Headers, Speech, Transcription
+from sidecar.codings import unpacked
 from sidecar_cache.entry import Entry
 from sidecar_cache.forms import chat, gemini, messages, responses, spoken
 from sidecar_cache.forms.pieces import UNREADABLE, Unconvertible, documents
 from sidecar_cache.forms.renewal import Stamps, stamps_of
-from sidecar_cache.unpacking import unpacked
 
 WHOLE, EVENTS, LIST, AUDIO = "whole", "events", "list", "audio"
 

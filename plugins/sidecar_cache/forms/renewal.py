@@ -124,21 +124,9 @@ def _gather(said: _Document, ids: dict[str, None], sealed: set[str], moments: se
         _gather(one, ids, sealed, moments)
 
 
-def renewed(data: bytes, stamps: Stamps, now_seconds: int) -> bytes:
-    """*data* with identifiers of its own, each new one wherever the old one stood, and with *now_seconds* for times.
-
-    Args:
-        now_seconds: since the epoch, with ten digits.
-    """
-    for old in stamps.ids:
-        data = data.replace(b'"%b"' % old, b'"%b"' % fresh(old))
-    for member in stamps.times:
-        data = data.replace(member, b"%b%d" % (member[:-10], now_seconds))
-    return data
-
-
 class Renewal:
-    """`renewed` for an answer that is given often: where everything stands is found once.
+    """An answer with identifiers of its own each time it is given, and the present time. Where those stand is found
+    once.
 
     Args:
         makers: what makes a new one of each identifier.
@@ -162,7 +150,11 @@ class Renewal:
         return sum(map(len, self._pieces)) + 48 * len(self._pieces)
 
     def made(self, now_seconds: int) -> bytes:
-        """The answer once more."""
+        """The answer once more.
+
+        Args:
+            now_seconds: since the epoch, with ten digits.
+        """
         pieces = self._pieces.copy()
         for make, indices in self._fills:
             new = b'"%b"' % make()
@@ -177,32 +169,23 @@ class Renewal:
 
 def renewal_of(data: bytes, stamps: Stamps) -> Renewal | None:
     """None for an answer in which nothing belongs to one call alone."""
-    makers = {old: make for old in stamps.ids if (make := _maker(old)) is not None}
+    makers = {old: make for old in stamps.ids if (make := maker_of(old)) is not None}
     return Renewal(data, makers, stamps.times) if makers or stamps.times else None
 
 
-def _maker(old: bytes) -> Callable[[], bytes] | None:
-    """What makes identifiers like *old*, as `fresh` does; None if there are no others."""
+def maker_of(old: bytes) -> Callable[[], bytes] | None:
+    """What makes identifiers like *old*: of the same length, prefix and kind of letters. None if it is too short."""
     found = _PREFIX.match(old)
     prefix = old[: found.end()] if found else b""
     rest = old[len(prefix) :]
     if (size := len(rest)) < _LEAST_BYTES:
         return None
-    if not rest.isalnum():
-        return lambda: fresh(old)
     alphabet = _OF_HEXADECIMALS if _HEXADECIMAL.fullmatch(rest) else _OF_WORDS
-    return lambda: prefix + random.randbytes(size).translate(alphabet)
+    if rest.isalnum():
+        return lambda: prefix + random.randbytes(size).translate(alphabet)
 
+    def with_signs() -> bytes:
+        made = random.randbytes(size).translate(alphabet)
+        return prefix + _RUN.sub(lambda run: made[run.start() : run.end()], rest)
 
-def fresh(old: bytes) -> bytes:
-    """An identifier like *old*: of the same length, prefix and kind of letters."""
-    found = _PREFIX.match(old)
-    prefix = old[: found.end()] if found else b""
-    rest = old[len(prefix) :]
-    if len(rest) < _LEAST_BYTES:
-        return old
-    alphabet = _OF_HEXADECIMALS if _HEXADECIMAL.fullmatch(rest) else _OF_WORDS
-    made = random.randbytes(len(rest)).translate(alphabet)
-    if not rest.isalnum():
-        made = _RUN.sub(lambda run: made[run.start() : run.end()], rest)
-    return prefix + made
+    return with_signs

@@ -1,16 +1,18 @@
-"""Content codings undone, as far as the standard library can."""
+"""Content codings undone, as far as the standard library can. No I/O."""
 
 import zlib
 from typing import Final
 
-#: What an answer is unpacked to at most; what is larger is as good as what cannot be unpacked.
+#: What is unpacked at most, unless somebody says otherwise.
 UNPACKED_BYTES: Final = 32 * 1024 * 1024
 _CODINGS: Final = frozenset(("gzip", "x-gzip", "deflate"))
 _ZLIB_OR_GZIP, _BARE = zlib.MAX_WBITS | 32, -zlib.MAX_WBITS
 
 
-def unpacked(coding: str, data: bytes) -> bytes | None:
-    """*data* without its *coding*; None if that cannot be undone, or not all of *data* is there."""
+def unpacked(coding: str, data: bytes, limit: int = UNPACKED_BYTES) -> bytes | None:
+    """*data* without its *coding* (gzip, deflate with or without a head, identity); None if that cannot be undone, not
+    all of *data* is there, or it has more than *limit* bytes then.
+    """
     coding = coding.strip().lower()
     if coding in ("", "identity"):
         return data
@@ -19,7 +21,7 @@ def unpacked(coding: str, data: bytes) -> bytes | None:
     for window in (_ZLIB_OR_GZIP, _BARE):
         unpacking = zlib.decompressobj(window)
         try:
-            plain = unpacking.decompress(data, UNPACKED_BYTES)
+            plain = unpacking.decompress(data, limit)
         except zlib.error:
             continue
         return plain if unpacking.eof else None
