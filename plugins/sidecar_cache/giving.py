@@ -2,13 +2,10 @@
 
 import time
 
-from msgspec.structs import replace
-
 from sidecar import Body, Exchange, Headers, Operation, Response
 from sidecar_cache.control import Control
 from sidecar_cache.entry import Entry
 from sidecar_cache.forms import given_as, plainly, renewal_of, stamps_in, wanted_of
-from sidecar_cache.freshness import hit_lines
 from sidecar_cache.holdings import Given, Holdings
 from sidecar_cache.identity import Identity
 from sidecar_cache.replay import replayed
@@ -39,15 +36,8 @@ def response_of(given: Given, age: float, name: str, pace: float | None) -> Resp
         name: of the plugin.
         pace: see `replayed`.
     """
-    entry = given.entry
-    left = entry.fresh_seconds - age
-    extra, data = hit_lines(age, left, "" if left >= 0.0 else "stale"), entry.data
-    if given.renewal is not None:
-        data = given.renewal.made(time.time_ns() // 1_000_000_000)
-    if pace is not None:
-        return replayed(replace(entry, data=data), answered_by=name, extra=extra, pace=pace)
-    headers = Headers.passing(given.head + extra, None if entry.chunked else len(data))
-    return Response(status=entry.status, headers=headers, body=Body(data), chunked=entry.chunked, answered_by=name)
+    data = given.entry.data if given.renewal is None else given.renewal.made(time.time_ns() // 1_000_000_000)
+    return replayed(given.entry, data, given.headers(age), answered_by=name, pace=pace)
 
 
 def _made(exchange: Exchange, entry: Entry, control: Control) -> Given:

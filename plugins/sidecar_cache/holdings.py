@@ -3,12 +3,14 @@
 import time
 from typing import Final
 
+from sidecar import Headers
 from sidecar_cache.bound import Repeats
 from sidecar_cache.config import CacheConfig
 from sidecar_cache.control import Control, Kind
 from sidecar_cache.entry import Entry
 from sidecar_cache.flights import Flight
 from sidecar_cache.forms import Renewal
+from sidecar_cache.freshness import hit_lines
 from sidecar_cache.identity import Identity
 from sidecar_cache.nearest import Near, Nearest
 from sidecar_cache.spellings import MOST_BYTES, Spellings
@@ -36,7 +38,7 @@ class Given:
         turned_bytes: what it holds beside what is stored.
     """
 
-    __slots__ = ("control", "entry", "head", "renewal", "tally", "turned_bytes")
+    __slots__ = ("_block", "_headers", "_told", "control", "entry", "renewal", "tally", "turned_bytes")
 
     def __init__(self, entry: Entry, renewal: Renewal | None, turned_bytes: int, control: Control) -> None:
         self.entry = entry
@@ -44,7 +46,19 @@ class Given:
         self.turned_bytes = turned_bytes
         self.control = control
         self.tally = control.tally(Kind(entry.about.operation, entry.about.model))
-        self.head = entry.block if entry.chunked else b"%bContent-Length: %d\r\n" % (entry.block, len(entry.data))
+        self._block = entry.block if entry.chunked else b"%bContent-Length: %d\r\n" % (entry.block, len(entry.data))
+        self._headers = Headers()
+        self._told = (-1, False)
+
+    def headers(self, age_seconds: float) -> Headers:
+        """Those of an answer that is so old, with what a cache tells of it, which is the same for a whole second."""
+        entry, age = self.entry, int(age_seconds)
+        told = age, age_seconds > entry.fresh_seconds
+        if told != self._told:
+            lines = hit_lines(age, int(entry.fresh_seconds) - age, "stale" if told[1] else "")
+            self._told = told
+            self._headers = Headers.passing(self._block + lines, None if entry.chunked else len(entry.data))
+        return self._headers
 
 
 class Holdings:

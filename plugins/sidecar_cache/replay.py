@@ -10,21 +10,16 @@ from sidecar_cache.entry import Entry
 _MICROSECONDS = 1e-6
 
 
-def replayed(entry: Entry, *, answered_by: str, extra: bytes = b"", pace: float | None = None) -> Response:
+def replayed(entry: Entry, data: bytes, headers: Headers, *, answered_by: str, pace: float | None = None) -> Response:
     """
     Args:
+        data: what is kept, or as many bytes that are given in their place.
         answered_by: the plugin's name.
-        extra: more header lines, each ended by CRLF.
         pace: what the times between the chunks are multiplied by: 1.0 is as slow as the provider was, 0.0 the same
             chunks without a pause. None, which costs least, is all in one piece; an answer that came in chunks still
             goes in one.
     """
-    size = len(entry.data)
-    if entry.chunked:
-        headers = Headers.passing(entry.block + extra, None)
-    else:
-        headers = Headers.passing(b"%bContent-Length: %d\r\n%b" % (entry.block, size, extra), size)
-    body = Body(entry.data) if pace is None or not entry.cuts else Replay(entry, pace)
+    body = Body(data) if pace is None or not entry.cuts else Replay(entry, data, pace)
     return Response(status=entry.status, headers=headers, body=body, chunked=entry.chunked, answered_by=answered_by)
 
 
@@ -33,9 +28,9 @@ class Replay(Stream):
 
     __slots__ = ("_at", "_cuts", "_data", "_due", "_gaps", "_number", "_pace")
 
-    def __init__(self, entry: Entry, pace: float) -> None:
-        super().__init__(None if entry.chunked else len(entry.data))
-        self._data = entry.data
+    def __init__(self, entry: Entry, data: bytes, pace: float) -> None:
+        super().__init__(None if entry.chunked else len(data))
+        self._data = data
         self._cuts = array("I", entry.cuts)
         self._gaps = array("I", entry.gaps)
         self._pace = pace * _MICROSECONDS

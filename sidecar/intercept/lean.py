@@ -25,6 +25,7 @@ from sidecar.intercept.incoming import (
 from sidecar.intercept.outgoing import refusal
 from sidecar.intercept.reading import RequestReader
 from sidecar.intercept.splice import reset
+from sidecar.intercept.turn import Turn
 from sidecar.watchdog import NEVER, Watchdog
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,9 @@ class Keeper(Protocol):
         ...
 
     @property
+    def turn(self) -> Turn: ...
+
+    @property
     def max_head_bytes(self) -> int: ...
 
     @property
@@ -88,6 +92,8 @@ class AgentConnection(asyncio.Protocol):
         self.loop = keeper.loop
         self.due = NEVER
         self._keeper = keeper
+        self._turn = keeper.turn
+        self._held = b""
         self._serve = serve
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
@@ -104,6 +110,12 @@ class AgentConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the agent has left")
+        if self._held:
+            self.put_out()
+        elif self._turn.waiting and len(parts) == 1:
+            self._held = parts[0]
+            self._turn.hold(self)
+            return
         if len(parts) == 1:
             transport.write(parts[0])
         else:
@@ -121,17 +133,28 @@ class AgentConnection(asyncio.Protocol):
 
     def close_after_flush(self) -> None:
         if self._transport is not None:
-            self._transport.close()
+            self._close(self._transport)
 
     def reset(self) -> None:
         if self._transport is not None:
             reset(self._transport)
 
     def take_over(self) -> tuple[asyncio.Transport, bytes]:
+        self.put_out()
         transport, self._transport = self._transport, None
         if transport is None:
             raise ConnectionResetError("the agent has left")
         return transport, self._requests.rest
+
+    def put_out(self) -> None:
+        """Write what was held back until the end of the turn."""
+        held, self._held = self._held, b""
+        if held and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(held)
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        self.put_out()
+        transport.close()
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -176,7 +199,7 @@ class AgentConnection(asyncio.Protocol):
         requests = self._requests
         requests.last = True
         if not self._busy and not self._ready and requests.arriving is None and self._transport is not None:
-            self._transport.close()
+            self._close(self._transport)
 
     async def ended(self, grace_seconds: float) -> None:
         task = self._task
@@ -205,6 +228,7 @@ class AgentConnection(asyncio.Protocol):
                     try:
                         await self._waiter
                     finally:
+                        self._turn.waiting -= self._waiter.done() and not self._waiter.cancelled()
                         self._waiter = None
                     continue
                 incoming = self._ready.popleft()
@@ -226,7 +250,7 @@ class AgentConnection(asyncio.Protocol):
                 await self._say_no()
         finally:
             if self._transport is not None:
-                self._transport.close()
+                self._close(self._transport)
 
     async def _linger(self, upload: UploadBody) -> bool:
         """Read what is left of a request that was answered early: closing at once would reset the answer away."""
@@ -240,6 +264,7 @@ class AgentConnection(asyncio.Protocol):
 
     async def _say_no(self) -> None:
         """Send the refusal and wait a moment for the agent to take it."""
+        self.put_out()
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -269,6 +294,7 @@ class AgentConnection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+            self._turn.waiting += 1
 
     def invite(self) -> None:
         self.write(CONTINUE)

@@ -10,6 +10,7 @@ from sidecar.errors import CallError
 from sidecar.intercept.flow import BASE_URL, Flow
 from sidecar.intercept.greeting import Application, Greeting, reset_socket
 from sidecar.intercept.lean import Kept
+from sidecar.intercept.turn import Turn
 from sidecar.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Listener:
         self._sock = sock
         self._flow = flow
         self.loop = asyncio.get_running_loop()
+        self.turn = Turn(self.loop)
         self._greeting = Greeting(application, self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[Kept] = set()

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from sidecar_cache.control import Control
 from sidecar_cache.entry import Entry
-from sidecar_cache.replay import replayed
+from sidecar_cache.giving import response_of
+from sidecar_cache.holdings import Given
 
 from sidecar import AroundExchange, Exchange, ExchangeHandler, PluginConfig, Response, hookimpl
 from sidecar.testing import answer, call, configured, play
@@ -18,6 +20,11 @@ from tests.plugins.answering import kept
 
 EVENTS = [b"data: one\n\n", b"data: two\n\n", b"data: [DONE]\n\n"]
 EXTRA = b"Age: 3\r\nCache-Status: agent-sidecar; hit; ttl=57\r\n"
+
+
+def replayed(entry: Entry, *, answered_by: str = "cache", pace: float | None = None) -> Response:
+    given = Given(replace(entry, fresh_seconds=60.0), None, 0, Control(0.0, {}))
+    return response_of(given, 3.4, answered_by, pace)
 
 
 def entry_of(chunks: list[bytes], gaps: list[int], content_type: str = "audio/mpeg", *, chunked: bool = True) -> Entry:
@@ -56,14 +63,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 
 class TestAtOnce:
     async def test_it_comes_byte_for_byte_in_one_piece(self) -> None:
-        given = replayed(entry_of(EVENTS, [5, 5], "text/event-stream"), answered_by="cache", extra=EXTRA)
+        given = replayed(entry_of(EVENTS, [5, 5], "text/event-stream"), answered_by="cache")
         assert (given.status, given.answered_by, given.chunked) == (200, "cache", True)
         assert given.headers.block == b"Content-Type: text/event-stream\r\n" + EXTRA
         assert given.headers.stated_length is None
         assert await chunks_of(given) == [b"".join(EVENTS)]
 
     async def test_what_came_with_its_length_goes_with_it(self) -> None:
-        given = replayed(entry_of([b"RI", b"FF"], [5], chunked=False), answered_by="cache", extra=EXTRA)
+        given = replayed(entry_of([b"RI", b"FF"], [5], chunked=False), answered_by="cache")
         assert not given.chunked
         assert given.headers.block == b"Content-Type: audio/mpeg\r\nContent-Length: 4\r\n" + EXTRA
         assert given.headers.stated_length == given.body.length == 4
@@ -182,7 +189,7 @@ class Replaying(AroundExchange):
 
     @hookimpl
     async def around_exchange(self, exchange: Exchange, call_next: ExchangeHandler) -> Response:
-        return replayed(self.entry, answered_by="replaying", extra=EXTRA, pace=self.pace)
+        return replayed(self.entry, answered_by="replaying", pace=self.pace)
 
 
 async def test_an_agent_gets_it_as_the_provider_framed_it() -> None:

@@ -10,6 +10,7 @@ from sidecar.intercept import lean, listener, reading
 from sidecar.intercept.flow import BASE_URL
 from sidecar.intercept.incoming import AgentSide, Incoming
 from sidecar.intercept.lean import AgentConnection, Kept
+from sidecar.intercept.turn import Turn
 from sidecar.watchdog import Watchdog
 from tests.sidecar.intercept.stage import Received, Streaming, get, nothing_goes_unhandled, stage
 from tests.wire import answer
@@ -79,6 +80,7 @@ class Keeper:
     def __init__(self) -> None:
         self.patience = Watchdog()
         self.loop = asyncio.get_running_loop()
+        self.turn = Turn(self.loop)
         self.closed = asyncio.Event()
 
     def connection_opened(self, connection: Kept) -> None:
