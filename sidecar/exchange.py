@@ -69,6 +69,8 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
     """Monotonic; the agent gives up by then."""
     received_ns: int = 0
     """Wall-clock time at which it came in, in ns since the epoch."""
+    spoken: Call | None = None
+    """What the request is in the candidates' dialect, where it has been translated into that."""
 
     @property
     def operation(self) -> Operation:
@@ -78,6 +80,8 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
     def payload(self) -> Payload | None:
         """What is asked for; None if nothing is known of it or its body is still on its way (see `loaded`)."""
         body, call, dialect = self.request.body, self.call, self.provider.dialect
+        if self.spoken is not None:
+            call, dialect = self.spoken, self.candidates[0].dialect
         if call is None or dialect is None or body.data is None:
             return None
         cached = self.notes._payload
@@ -118,6 +122,10 @@ class Exchange(Struct, frozen=True, kw_only=True, eq=False):
     def with_candidates(self, *candidates: Provider) -> "Exchange":
         return replace(self, candidates=candidates)
 
+    def with_translation(self, candidate: Provider, request: Request, call: Call) -> "Exchange":
+        """The same asked of *candidate* alone, in its dialect: what *request* is there, *call* says."""
+        return replace(self, candidates=(candidate,), request=request, spoken=call)
+
     def with_fields(self, **changes: object) -> "Exchange":
         """Top-level fields of a JSON request replaced; everything else keeps its bytes."""
         data = self.request.body.data
@@ -136,6 +144,11 @@ class Attempt(Struct, frozen=True, kw_only=True, eq=False):
     provider: Provider
     request: Request
     record: AttemptRecord
+
+    @property
+    def call(self) -> Call | None:
+        """What the request is in the provider's dialect; None for what that does not know."""
+        return self.exchange.spoken or self.exchange.call
 
     def with_request(self, request: Request) -> "Attempt":
         return replace(self, request=request)

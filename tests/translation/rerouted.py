@@ -43,7 +43,7 @@ class Rerouted(AroundExchange, Lifespan):
         )
         translated = translate(exchange, target)
         exchange.note("rerouted", "translated", ", ".join(translated.lost), route=translated.call.route)
-        response = await call_next(exchange.with_candidates(provider).with_request(translated.request))
+        response = await call_next(exchange.with_translation(provider, translated.request, translated.call))
         return await translated.answer(response) if 200 <= response.status < 300 else response
 
 
