@@ -9,10 +9,12 @@ from msgspec import Raw, Struct
 
 from sidecar.dialect import Call, Operation, Phrase
 from sidecar.dialects.documents import UNREADABLE
+from sidecar.dialects.error_kinds import Kinds, Rules
 from sidecar.dialects.family import Asked, Family, Reader, given, phrase
 from sidecar.dialects.openai_answer import read_document
 from sidecar.dialects.openai_chat import read_chat
 from sidecar.dialects.openai_family import Routes, routes
+from sidecar.failure import Kind
 from sidecar.payload import Answer, Chat, Message, Tool, Turns, Usage
 
 _MESSAGES = Call(operation=Operation.CHAT, endpoint="messages", route="/v1/messages")
@@ -27,6 +29,47 @@ _ERROR_TYPES = {
     429: "rate_limit_error",
     504: "timeout_error",
     529: "overloaded_error",
+}
+_KINDS: Kinds = {
+    # of 429s, those that no waiting of minutes helps; without Retry-After
+    (None, "contract_spend_limit_reached"): Kind.QUOTA,
+    (None, "enforced_spend_limit_reached"): Kind.QUOTA,
+    (None, "ramp_limit_exceeded"): Kind.RATE,
+    # of 400s, those that are not the request's fault
+    (None, "organization_on_hold"): Kind.AUTH,
+    (None, "claude_code_key_creator_not_member"): Kind.AUTH,
+    (None, "cmek_key_disabled"): Kind.AUTH,
+    (None, "cmek_key_network_blocked"): Kind.AUTH,
+    (None, "user_profile_not_found"): Kind.AUTH,
+    (None, "user_profile_required"): Kind.AUTH,
+    (None, "image_dimensions_too_large"): Kind.UNSUPPORTED,
+    (None, "available_tools_limit_exceeded"): Kind.UNSUPPORTED,
+    (None, "organization_not_enrolled_in_beta"): Kind.UNSUPPORTED,
+    (None, "organization_type_not_supported"): Kind.UNSUPPORTED,
+    (None, "request_body_encoding_unsupported"): Kind.UNSUPPORTED,
+    (None, "thread_unsupported_request"): Kind.UNSUPPORTED,
+    (None, "request_body_timeout"): Kind.TIMEOUT,
+    (None, "compaction_unavailable"): Kind.OVERLOADED,
+}
+# These come as invalid requests without a code of their own.
+_PHRASES = (
+    (400, "credit balance is too low", Kind.QUOTA),
+    (400, "api usage limits", Kind.QUOTA),
+    (400, "prompt is too long", Kind.UNSUPPORTED),
+    (400, "content filtering policy", Kind.REFUSED),
+)
+_REFUSALS = {
+    Kind.RATE: (429, ""),
+    Kind.CONCURRENCY: (429, ""),
+    Kind.QUOTA: (402, ""),
+    Kind.AUTH: (401, ""),
+    Kind.INVALID: (400, ""),
+    Kind.UNSUPPORTED: (400, ""),
+    Kind.REFUSED: (400, "content_policy_violation"),
+    Kind.OVERLOADED: (529, ""),
+    Kind.SERVER: (500, ""),
+    Kind.TIMEOUT: (504, ""),
+    Kind.NETWORK: (502, ""),
 }
 _PART_KINDS = {
     "container_upload": "file",
@@ -215,6 +258,9 @@ class Anthropic(Family):
     # Clients from 2.0 on send a bearer token instead; this is what every version of the API takes.
     credential_header: ClassVar[str] = "x-api-key"
     credential_format: ClassVar[str] = "{}"
+    heeds_should_retry: ClassVar[bool] = True
+    rules: ClassVar[Rules] = Rules(phrases=_PHRASES, kinds=_KINDS)
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]] = _REFUSALS
     readers: ClassVar[Mapping[str, Reader]] = {"messages": _read_messages, "chat.completions": read_chat}
     exact: ClassVar[Routes] = {("POST", _MESSAGES.route): _MESSAGES, **_COMPATIBLE}
 

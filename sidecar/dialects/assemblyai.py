@@ -10,12 +10,15 @@ from typing import ClassVar
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from sidecar.dialect import Call, Operation, Phrase
 from sidecar.dialects import fields, formats, members
+from sidecar.dialects.error_kinds import Rules
 from sidecar.dialects.family import Asked, Family, Reader, phrase
 from sidecar.dialects.openai_answer import read_document
 from sidecar.dialects.openai_chat import read_chat
+from sidecar.failure import Failure, Kind
 from sidecar.payload import Answer, Speech, Transcription, Usage
 
 _CALLS = {
@@ -33,6 +36,38 @@ _POLL = re.compile(r"/v2/transcript/[^/]+")
 
 _JOB_FIELDS = frozenset(("audio_url", "speech_model", "speech_models", "language_code", "prompt"))
 _SYNC_FIELDS = frozenset(("model", "prompt", "sample_rate", "language_codes", "timestamps"))
+
+_KINDS = {
+    (429, "at_capacity"): Kind.CONCURRENCY,
+    (None, "at_capacity"): Kind.OVERLOADED,
+    (None, "auth_unavailable"): Kind.OVERLOADED,
+    (None, "biometric_terms_not_accepted"): Kind.UNSUPPORTED,
+    (None, "bad_request"): Kind.INVALID,
+    (0, "inference_error"): Kind.SERVER,
+    (0, "inference_timeout"): Kind.TIMEOUT,
+    # the sockets' own
+    (0, "1008"): Kind.AUTH,
+    (0, "4001"): Kind.AUTH,
+    (0, "4002"): Kind.QUOTA,
+    (0, "4003"): Kind.QUOTA,
+    (0, "4029"): Kind.RATE,
+    (0, "4102"): Kind.CONCURRENCY,
+}
+_PHRASES = ((400, "account balance", Kind.QUOTA),)
+_JOBS = frozenset(("transcript", "transcript.poll"))
+_REFUSALS = {
+    Kind.RATE: (429, "rate_limited"),
+    Kind.CONCURRENCY: (429, "at_capacity"),
+    Kind.QUOTA: (402, "insufficient_funds"),
+    Kind.AUTH: (401, "unauthorized"),
+    Kind.INVALID: (400, ""),
+    Kind.UNSUPPORTED: (415, ""),
+    Kind.REFUSED: (400, "content_policy_violation"),
+    Kind.OVERLOADED: (503, "capacity_exceeded"),
+    Kind.SERVER: (500, "internal_error"),
+    Kind.TIMEOUT: (504, "inference_timeout"),
+    Kind.NETWORK: (502, ""),
+}
 
 _model = fields.query_value("speech_model")
 _voice = fields.query_value("voice_id")
@@ -122,6 +157,9 @@ class AssemblyAI(Family):
     name: ClassVar[str] = "assemblyai"
     system: ClassVar[str] = "assemblyai"
     credential_format: ClassVar[str] = "{}"
+    heeds_should_retry: ClassVar[bool] = True
+    rules: ClassVar[Rules] = Rules(phrases=_PHRASES, kinds=_KINDS)
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]] = _REFUSALS
     readers: ClassVar[Mapping[str, Reader]] = {
         "transcript": _read_job,
         "transcribe": _read_transcription,
@@ -155,9 +193,22 @@ class AssemblyAI(Family):
             error_type=said.error_code or said.title or ("error" if said.error or said.status == "error" else None),
         )
 
+    def failure_said(self, call: Call, document: bytes | Raw) -> Failure | None:
+        """A job that ended badly most often had nothing that could be transcribed, and says no more than a sentence."""
+        failure = super().failure_said(call, document)
+        if failure is None or call.endpoint not in _JOBS or "server error" in failure.message.lower():
+            return failure
+        return replace(failure, kind=Kind.INVALID)
+
     def phrase_error(self, status: int, kind: str, message: str) -> Phrase:
         """The job API's clients look for ``error``, those of the newer hosts for the other two."""
-        return phrase(status, {"error": message, "error_code": kind, "message": message})
+        return phrase(status, self._envelope(kind, message))
+
+    def phrase_wait(self, status: int, kind: str, message: str, retry_after_seconds: float) -> Phrase:
+        return phrase(status, self._envelope(kind, message) | {"retry_after_seconds": retry_after_seconds})
+
+    def _envelope(self, kind: str, message: str) -> dict[str, object]:
+        return {"error": message, "error_code": kind, "message": message}
 
 
 DIALECT = AssemblyAI()

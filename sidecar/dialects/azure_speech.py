@@ -10,7 +10,9 @@ from msgspec import Raw, Struct
 
 from sidecar.dialect import Call, Operation, Phrase
 from sidecar.dialects import fields, formats, members
+from sidecar.dialects.error_kinds import Rules
 from sidecar.dialects.family import Asked, Family, Reader, phrase
+from sidecar.failure import Failure, Kind
 from sidecar.headers import Headers
 from sidecar.payload import Answer, Speech, Transcription, Usage
 
@@ -28,6 +30,7 @@ _EXACT = {
 }
 _RECOGNITION = re.compile(r"(/stt)?/speech/recognition/(conversation|dictation|interactive)/cognitiveservices/v1")
 _RECOGNIZING = {"POST": "recognize", "GET": "recognize.socket"}
+_WITH_STATUS = frozenset(_RECOGNIZING.values())
 
 _VOICE = re.compile(r"""<voice\b[^>]*?\bname\s*=\s*["']([^"']+)""")
 _LANGUAGE = re.compile(r"""\bxml:lang\s*=\s*["']([^"']+)""")
@@ -36,6 +39,23 @@ _OUTPUT_BIT_RATE = re.compile(r"-(\d+)kbitrate|-(\d+)kbps", re.IGNORECASE)
 _CODECS = ("mp3", "opus", "mulaw", "alaw", "pcm", "truesilk")
 _CONTENT_RATE = re.compile(r"samplerate=(\d+)", re.IGNORECASE)
 _TICKS_PER_SECOND = 10_000_000
+
+_KINDS = {(502, ""): Kind.OVERLOADED, (None, "insufficientquota"): Kind.QUOTA}
+# Of the free tier, for the rest of the month.
+_PHRASES = ((403, "out of call volume quota", Kind.QUOTA), (429, "out of call volume quota", Kind.QUOTA))
+_REFUSALS = {
+    Kind.RATE: (429, "429"),
+    Kind.CONCURRENCY: (429, "429"),
+    Kind.QUOTA: (403, "InsufficientQuota"),
+    Kind.AUTH: (401, "401"),
+    Kind.INVALID: (400, ""),
+    Kind.UNSUPPORTED: (415, ""),
+    Kind.REFUSED: (400, "content_filter"),
+    Kind.OVERLOADED: (503, "503"),
+    Kind.SERVER: (500, "500"),
+    Kind.TIMEOUT: (504, "504"),
+    Kind.NETWORK: (502, ""),
+}
 
 _model = fields.query_value("cid")
 _voice_model = fields.query_value("deploymentId")
@@ -126,6 +146,8 @@ class AzureSpeech(Family):
     system: ClassVar[str] = "azure.speech"
     credential_header: ClassVar[str] = "ocp-apim-subscription-key"
     credential_format: ClassVar[str] = "{}"
+    rules: ClassVar[Rules] = Rules(phrases=_PHRASES, kinds=_KINDS)
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]] = _REFUSALS
     readers: ClassVar[Mapping[str, Reader]] = {
         "recognize": _read_recognize,
         "transcribe": _read_transcribe,
@@ -158,6 +180,12 @@ class AzureSpeech(Family):
             usage=None if seconds is None else Usage(audio_seconds=seconds),
             error_type=str(failed) if failed else status,
         )
+
+    def failure_said(self, call: Call, document: bytes | Raw) -> Failure | None:
+        """Of all statuses but Success, Error alone is one: the others say that there was nothing to be understood."""
+        if call.endpoint in _WITH_STATUS and _document(document).RecognitionStatus == "Error":
+            return Failure(kind=Kind.SERVER, code="Error")
+        return super().failure_said(call, document)
 
     def phrase_error(self, status: int, kind: str, message: str) -> Phrase:
         return phrase(status, {"error": {"code": kind, "message": message}})

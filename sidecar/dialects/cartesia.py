@@ -8,7 +8,9 @@ from msgspec import Raw, Struct
 
 from sidecar.dialect import Call, Operation, Phrase
 from sidecar.dialects import fields, formats, members
+from sidecar.dialects.error_kinds import Rules
 from sidecar.dialects.family import Asked, Family, Reader, phrase
+from sidecar.failure import Kind
 from sidecar.payload import Answer, Speech, Transcription, Usage
 
 _CALLS = {
@@ -18,6 +20,22 @@ _CALLS = {
     ("POST", "/stt"): (Operation.STT, "stt"),
     ("GET", "/stt/websocket"): (Operation.STT, "stt.socket"),
     ("GET", "/stt/turns/websocket"): (Operation.STT, "stt.turns.socket"),
+}
+
+# Plans are limited by calls at the same time, and by nothing else.
+_KINDS = {(429, ""): Kind.CONCURRENCY, (None, "credit_limit_reached"): Kind.QUOTA}
+_REFUSALS = {
+    Kind.RATE: (429, "rate_limited"),
+    Kind.CONCURRENCY: (429, "concurrency_limited"),
+    Kind.QUOTA: (402, "quota_exceeded"),
+    Kind.AUTH: (401, "unauthorized"),
+    Kind.INVALID: (400, ""),
+    Kind.UNSUPPORTED: (404, ""),
+    Kind.REFUSED: (400, "content_policy_violation"),
+    Kind.OVERLOADED: (503, "service_unavailable"),
+    Kind.SERVER: (500, "internal_error"),
+    Kind.TIMEOUT: (504, "timeout"),
+    Kind.NETWORK: (502, ""),
 }
 
 _model = fields.query_value("model")
@@ -109,6 +127,10 @@ _document = msgspec.json.Decoder(_Document).decode
 class Cartesia(Family):
     name: ClassVar[str] = "cartesia"
     system: ClassVar[str] = "cartesia"
+    heeds_should_retry: ClassVar[bool] = True
+    titled_errors: ClassVar[bool] = True
+    rules: ClassVar[Rules] = Rules(kinds=_KINDS)
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]] = _REFUSALS
     readers: ClassVar[Mapping[str, Reader]] = {
         "tts.bytes": _read_speech,
         "tts.sse": _read_speech,

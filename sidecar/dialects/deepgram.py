@@ -8,7 +8,9 @@ from msgspec import Raw, Struct
 
 from sidecar.dialect import Call, Operation, Phrase
 from sidecar.dialects import fields, formats, members
+from sidecar.dialects.error_kinds import Rules
 from sidecar.dialects.family import Asked, Family, Reader, phrase
+from sidecar.failure import Kind
 from sidecar.headers import Headers
 from sidecar.payload import Answer, Speech, Transcription, Usage
 
@@ -24,6 +26,32 @@ _CALLS = {
     ("GET", "/v1/agent/converse"): (Operation.REALTIME, "agent.socket"),
 }
 _HEADED = frozenset(("pcm", "mulaw", "alaw"))
+
+# What is limited is how many of a project's calls are under way at the same time.
+_KINDS = {
+    (429, ""): Kind.CONCURRENCY,
+    (429, "too_many_requests"): Kind.CONCURRENCY,
+    (None, "asr_payment_required"): Kind.QUOTA,
+    # of a key that is good: its project may not use the model
+    (403, "insufficient_permissions"): Kind.UNSUPPORTED,
+    (None, "slow_upload"): Kind.TIMEOUT,
+    # the sockets' own: nothing was heard for too long, or nothing that could be decoded
+    (0, "data_0000"): Kind.INVALID,
+    (0, "net_0001"): Kind.INVALID,
+}
+_REFUSALS = {
+    Kind.RATE: (429, "TOO_MANY_REQUESTS"),
+    Kind.CONCURRENCY: (429, "TOO_MANY_REQUESTS"),
+    Kind.QUOTA: (402, "ASR_PAYMENT_REQUIRED"),
+    Kind.AUTH: (401, "INVALID_AUTH"),
+    Kind.INVALID: (400, "Bad Request"),
+    Kind.UNSUPPORTED: (415, ""),
+    Kind.REFUSED: (400, "CONTENT_FILTER"),
+    Kind.OVERLOADED: (503, "SERVICE_UNAVAILABLE"),
+    Kind.SERVER: (500, "INTERNAL_SERVER_ERROR"),
+    Kind.TIMEOUT: (504, "GATEWAY_TIMEOUT"),
+    Kind.NETWORK: (502, ""),
+}
 
 _model = fields.query_value("model")
 
@@ -97,6 +125,8 @@ class Deepgram(Family):
     name: ClassVar[str] = "deepgram"
     system: ClassVar[str] = "deepgram"
     credential_format: ClassVar[str] = "Token {}"
+    rules: ClassVar[Rules] = Rules(kinds=_KINDS)
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]] = _REFUSALS
     readers: ClassVar[Mapping[str, Reader]] = {
         "listen": _read_listen,
         "listen.v2": _read_listen,

@@ -10,7 +10,9 @@ from msgspec import Raw, Struct
 
 from sidecar.dialect import Call, Operation, Phrase
 from sidecar.dialects import fields, formats, members
+from sidecar.dialects.error_kinds import Rules
 from sidecar.dialects.family import Asked, Family, Reader, phrase, problem_kind
+from sidecar.failure import Kind
 from sidecar.headers import Headers
 from sidecar.payload import Answer, Speech, Transcription, Usage
 
@@ -33,6 +35,42 @@ _BELOW_VOICE = {
     ("POST", "/stream/with-timestamps"): "text-to-speech.stream.with-timestamps",
     ("GET", "/stream-input"): "text-to-speech.stream-input",
     ("GET", "/multi-stream-input"): "text-to-speech.multi-stream-input",
+}
+
+# Of the 401s, some are about money and some about what a plan has.
+_KINDS = {
+    (None, "system_busy"): Kind.OVERLOADED,
+    (None, "payment_issue"): Kind.QUOTA,
+    (None, "max_character_limit_exceeded"): Kind.UNSUPPORTED,
+    (None, "model_can_not_do_text_to_speech"): Kind.UNSUPPORTED,
+    (None, "output_format_not_allowed"): Kind.UNSUPPORTED,
+    (None, "paid_plan_required"): Kind.UNSUPPORTED,
+    (None, "subscription_required"): Kind.UNSUPPORTED,
+    (None, "text_too_long"): Kind.UNSUPPORTED,
+    (None, "content_against_policy"): Kind.REFUSED,
+    # what sockets for transcription say
+    (0, "auth_error"): Kind.AUTH,
+    (0, "unaccepted_terms"): Kind.AUTH,
+    (0, "commit_throttled"): Kind.RATE,
+    (0, "queue_overflow"): Kind.OVERLOADED,
+    (0, "resource_exhausted"): Kind.OVERLOADED,
+    (0, "session_time_limit_exceeded"): Kind.UNSUPPORTED,
+    (0, "chunk_size_exceeded"): Kind.INVALID,
+    (0, "input_error"): Kind.INVALID,
+    (0, "insufficient_audio_activity"): Kind.INVALID,
+}
+_REFUSALS = {
+    Kind.RATE: (429, "rate_limit_exceeded"),
+    Kind.CONCURRENCY: (429, "too_many_concurrent_requests"),
+    Kind.QUOTA: (401, "quota_exceeded"),
+    Kind.AUTH: (401, "invalid_api_key"),
+    Kind.INVALID: (400, ""),
+    Kind.UNSUPPORTED: (404, ""),
+    Kind.REFUSED: (400, "content_against_policy"),
+    Kind.OVERLOADED: (429, "system_busy"),
+    Kind.SERVER: (500, "internal_server_error"),
+    Kind.TIMEOUT: (504, ""),
+    Kind.NETWORK: (502, ""),
 }
 
 _DEFAULT_FORMAT = "mp3_44100_128"
@@ -134,6 +172,8 @@ class ElevenLabs(Family):
     system: ClassVar[str] = "elevenlabs"
     credential_header: ClassVar[str] = "xi-api-key"
     credential_format: ClassVar[str] = "{}"
+    rules: ClassVar[Rules] = Rules(kinds=_KINDS)
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]] = _REFUSALS
     readers: ClassVar[Mapping[str, Reader]] = {
         "speech-to-text": _read_transcription,
         **{endpoint: _read_speech for (method, _), endpoint in _BELOW_VOICE.items() if method == "POST"},

@@ -7,15 +7,22 @@ from typing import ClassVar, NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from sidecar.dialect import Call, Phrase
+from sidecar.dialect import Call, Limit, Phrase
+from sidecar.dialects import error_body, waits
 from sidecar.dialects.documents import UNREADABLE, documents, whole_members
+from sidecar.dialects.error_body import Told
+from sidecar.dialects.error_kinds import Rules, kind_of, shown
+from sidecar.failure import Failure, Kind
 from sidecar.headers import Headers
 from sidecar.payload import Answer, Payload, Usage
 
 JSON = "application/json"
+NO_HEADERS = Headers()
 
 _NULL = Raw(b"null")
 _NOTHING = Answer()
+#: Where the provider's wish to be left alone for a while is a reason to do so.
+_PASSING = frozenset((Kind.RATE, Kind.CONCURRENCY, Kind.QUOTA, Kind.OVERLOADED, Kind.SERVER, Kind.TIMEOUT))
 _encode = msgspec.json.encode
 
 
@@ -38,7 +45,7 @@ Reader = Callable[[Asked], Payload | None]
 
 
 class Family(ABC):
-    """The base of dialects: they bring tables of endpoints, and say how their answers are read.
+    """The base of dialects: they bring tables of endpoints and errors, and say how their answers are read.
 
     `sidecar.dialect.Dialect` documents the methods.
     """
@@ -47,11 +54,17 @@ class Family(ABC):
     system: ClassVar[str]
     credential_header: ClassVar[str] = "authorization"
     credential_format: ClassVar[str] = "Bearer {}"
+    heeds_should_retry: ClassVar[bool] = False
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]]
 
     readers: ClassVar[Mapping[str, Reader]]
     """By ``Call.endpoint``. A socket has none: what is asked comes in its frames."""
     answer_members: ClassVar[tuple[str, ...]] = ("usage",)
     """What to look for in an answer whose beginning is missing."""
+    rules: ClassVar[Rules] = Rules()
+    """What is particular to its errors."""
+    titled_errors: ClassVar[bool] = False
+    """Whether errors may be text that begins with a title."""
 
     @abstractmethod
     def recognise(self, method: str, path: str, query: str) -> Call | None: ...
@@ -96,8 +109,60 @@ class Family(ABC):
             any of `sidecar.dialects.documents.UNREADABLE`: it is not one of the family's.
         """
 
+    def failure(self, call: Call, status: int, headers: Headers, body: bytes) -> Failure | None:
+        if status >= 400:
+            return self.failed(status, error_body.of_answer(headers, body, titled=self.titled_errors), headers)
+        return self.hidden_failure(call, headers, body) if 200 <= status < 300 else None
+
+    def hidden_failure(self, call: Call, headers: Headers, body: bytes) -> Failure | None:
+        """What an answer with a status of success means that is none."""
+        if body[:1] == b"{" and headers.get_bytes(b"content-encoding") is None:  # most often it is one document
+            try:
+                return self.failure_said(call, body)
+            except UNREADABLE:
+                pass
+        for document in documents(headers, body):
+            if (failure := self.failure_in_event(call, document)) is not None:
+                return failure
+        return None
+
+    def failure_in_event(self, call: Call, document: bytes | Raw) -> Failure | None:
+        try:
+            return self.failure_said(call, document)
+        except UNREADABLE:
+            return None
+
+    def failure_said(self, call: Call, document: bytes | Raw) -> Failure | None:
+        """What one JSON document means, if it says that something went wrong.
+
+        Raises:
+            any of `sidecar.dialects.documents.UNREADABLE`: it is none of the family's.
+        """
+        told = error_body.of_document(document)
+        return None if told is None else self.failed(told.status, told)
+
+    def failed(self, status: int, told: Told, headers: Headers = NO_HEADERS) -> Failure:
+        kind, decisive = self.kind_of(status, told)
+        wait = waits.retry_after(headers, told.wait_seconds, told.message) if kind in _PASSING else None
+        code = shown(decisive, told, status)
+        return Failure(kind=kind, code=code, status=status, retry_after_seconds=wait, message=told.message)
+
+    def kind_of(self, status: int, told: Told) -> tuple[Kind, str]:
+        """The kind of an error, and which of its codes tells it."""
+        return kind_of(status, told, self.rules)
+
+    def retry_after(self, headers: Headers, body: bytes) -> float | None:
+        told = error_body.of_answer(headers, body)
+        return waits.retry_after(headers, told.wait_seconds, told.message)
+
+    def limits(self, headers: Headers, now: float) -> tuple[Limit, ...]:
+        return waits.limits(headers, now)
+
     @abstractmethod
     def phrase_error(self, status: int, kind: str, message: str) -> Phrase: ...
+
+    def phrase_wait(self, status: int, kind: str, message: str, retry_after_seconds: float) -> Phrase:
+        return self.phrase_error(status, kind, message)
 
 
 def given(raw: Raw) -> Raw | None:

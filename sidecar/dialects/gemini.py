@@ -11,14 +11,19 @@ from typing import ClassVar
 
 from msgspec import Raw
 
-from sidecar.dialect import Call, Operation, Phrase
-from sidecar.dialects.family import Family, Reader
+from sidecar.dialect import Call, Operation
+from sidecar.dialects.documents import UNREADABLE, documents
+from sidecar.dialects.error_body import Told
+from sidecar.dialects.error_kinds import shown
+from sidecar.dialects.family import Reader
 from sidecar.dialects.fields import path_value
-from sidecar.dialects.gemini_answer import read_document
+from sidecar.dialects.gemini_answer import BLOCKED, Given, given_by, read_document
 from sidecar.dialects.gemini_chat import read_content, read_decision, read_interaction
-from sidecar.dialects.google_errors import phrase_status
+from sidecar.dialects.google_errors import GoogleFamily
 from sidecar.dialects.openai_answer import read_document as read_openai_document
 from sidecar.dialects.openai_chat import read_chat
+from sidecar.failure import Failure, Kind
+from sidecar.headers import Headers
 from sidecar.payload import Answer
 
 _LOCATED = r"(projects/[^/]+/locations/[^/]+/)?"
@@ -33,6 +38,7 @@ _LIVE = re.compile(
     r"//?ws/google\.(?:ai\.generativelanguage\.(v\w+)\.GenerativeService\.(BidiGenerateContent(?:Constrained)?)"
     r"|cloud\.aiplatform\.(v\w+)\.LlmBidiService/BidiGenerateContent)"
 )
+_GENERATING = frozenset(("generateContent", "streamGenerateContent"))
 _TEMPLATE = "projects/{project}/locations/{location}/"
 
 
@@ -59,11 +65,12 @@ def _posted(path: str) -> Call | None:
     return None
 
 
-class Gemini(Family):
+class Gemini(GoogleFamily):
     name: ClassVar[str] = "gemini"
     system: ClassVar[str] = "gcp.gemini"
     credential_header: ClassVar[str] = "x-goog-api-key"
     credential_format: ClassVar[str] = "{}"
+    heeds_should_retry: ClassVar[bool] = True
     readers: ClassVar[Mapping[str, Reader]] = {
         "generateContent": read_content,
         "streamGenerateContent": read_content,
@@ -83,8 +90,38 @@ class Gemini(Family):
     def answer_of(self, call: Call, document: bytes | Raw) -> Answer:
         return read_openai_document(document) if call.endpoint == "chat.completions" else read_document(document)
 
-    def phrase_error(self, status: int, kind: str, message: str) -> Phrase:
-        return phrase_status(status, kind, message)
+    def hidden_failure(self, call: Call, headers: Headers, body: bytes) -> Failure | None:
+        """An error in an answer, or an answer of which no part has any content, and why."""
+        if call.endpoint not in _GENERATING:
+            return super().hidden_failure(call, headers, body)
+        found, whole = [], True
+        for document in documents(headers, body):
+            try:
+                if (failure := self.failure_said(call, document)) is not None:
+                    return failure
+                found.append(given_by(document))
+            except UNREADABLE:
+                whole = False
+        return _of_nothing(found) if whole and found and not any(one.content for one in found) else None
+
+    def failure_said(self, call: Call, document: bytes | Raw) -> Failure | None:
+        if call.endpoint in _GENERATING and (blocked := given_by(document).blocked) is not None:
+            return _failed(Kind.REFUSED, blocked)
+        return super().failure_said(call, document)
+
+
+def _of_nothing(found: list[Given]) -> Failure | None:
+    """What it means that nothing was said, by the reason for which it ended. The caller's own limit is no failure."""
+    reason = next((reason for one in found for reason in one.reasons), None)
+    if reason is None:
+        return None if any(one.candidates for one in found) else _failed(Kind.REFUSED, "NO_CANDIDATES")
+    if reason in BLOCKED:
+        return _failed(Kind.REFUSED, reason)
+    return None if reason in ("STOP", "MAX_TOKENS") else _failed(Kind.SERVER, reason)
+
+
+def _failed(kind: Kind, reason: str) -> Failure:
+    return Failure(kind=kind, code=shown("", Told(codes=(reason,)), 0))
 
 
 DIALECT = Gemini()

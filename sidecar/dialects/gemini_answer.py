@@ -1,5 +1,7 @@
 """What Gemini's answers say of themselves: content, whole, in events or as one list; decisions; interactions."""
 
+from typing import Final, NamedTuple
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -32,8 +34,18 @@ class _InteractionUsage(Struct):
     output_tokens_by_modality: list[_Modality] | None = None
 
 
+class _Content(Struct):
+    parts: list[Raw] | None = None
+
+
 class _Candidate(Struct):
     finishReason: str | int | None = None
+
+
+class _GivenCandidate(Struct):
+    finishReason: str | int | None = None
+    finish_reason: str | int | None = None
+    content: _Content | None = None
 
 
 class _Feedback(Struct):
@@ -68,7 +80,53 @@ class _Document(Struct):
     prompt_feedback: _SnakeFeedback | None = None
 
 
+class _GivenDocument(Struct):
+    candidates: list[_GivenCandidate] | None = None
+    promptFeedback: _Feedback | None = None
+    prompt_feedback: _SnakeFeedback | None = None
+
+
 _document = msgspec.json.Decoder(_Document).decode
+_given = msgspec.json.Decoder(_GivenDocument).decode
+
+#: Reasons for which content was kept back: by policy, not by mistake.
+BLOCKED: Final = frozenset(
+    (
+        *("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "MODEL_ARMOR"),
+        *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
+    )
+)
+_LONGEST_REASON = 64
+
+
+class Given(NamedTuple):
+    """What one document of an answer has in it."""
+
+    candidates: bool
+    content: bool
+    reasons: tuple[str, ...]
+    """Why each candidate ended that did."""
+    blocked: str | None
+    """Why the prompt was not answered."""
+
+
+def given_by(document: bytes | Raw) -> Given:
+    """
+    Raises:
+        any of `sidecar.dialects.documents.UNREADABLE`: it is no such document.
+    """
+    said = _given(document)
+    candidates = said.candidates or []
+    blocked = said.promptFeedback.blockReason if said.promptFeedback else None
+    if said.prompt_feedback:
+        blocked = said.prompt_feedback.block_reason
+    ends = [one.finishReason or one.finish_reason for one in candidates]
+    return Given(
+        candidates=bool(candidates),
+        content=any(one.content is not None and one.content.parts for one in candidates),
+        reasons=tuple([str(end)[:_LONGEST_REASON] for end in ends if end]),
+        blocked=None if not blocked else str(blocked)[:_LONGEST_REASON],
+    )
 
 
 def read_document(document: bytes | Raw) -> Answer:

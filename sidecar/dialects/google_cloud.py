@@ -13,9 +13,10 @@ from msgspec import Raw, Struct
 
 from sidecar.dialect import Call, Operation, Phrase
 from sidecar.dialects import formats, members
-from sidecar.dialects.family import Asked, Family, Reader
+from sidecar.dialects.family import Asked, Reader
 from sidecar.dialects.fields import Pairs, path_value
-from sidecar.dialects.google_errors import Error, phrase_status
+from sidecar.dialects.google_errors import Error, GoogleFamily, phrase_status
+from sidecar.failure import Kind
 from sidecar.payload import Answer, Speech, Transcription, Usage
 
 _RECOGNIZER = re.compile(r"/(v\w+)/projects/[^/]+/locations/[^/]+/recognizers/([^/:]+)(?::|%3A)recognize")
@@ -40,6 +41,8 @@ _V2_ENCODINGS = (
 )
 _TTS_ENCODINGS = (None, "LINEAR16", "MP3", "OGG_OPUS", None, "MULAW", "ALAW", "PCM", "M4A")
 _UNSPECIFIED = "UNSPECIFIED"
+
+_NO_RETRIES_OF_HOURS = {Kind.OVERLOADED: (429, "unavailable"), Kind.TIMEOUT: (500, "deadline_exceeded")}
 
 _V1_FIELDS = frozenset(("encoding", "sampleRateHertz", "languageCode", "model", "enableWordTimeOffsets"))
 _V2_FIELDS = frozenset(("autoDecodingConfig", "explicitDecodingConfig", "model"))
@@ -162,12 +165,13 @@ def _recognizer(path: str) -> Call | None:
     )
 
 
-class GoogleCloud(Family):
+class GoogleCloud(GoogleFamily):
     name: ClassVar[str] = "google_cloud"
     system: ClassVar[str] = "gcp.gen_ai"
     # The other way, a bearer token, lasts an hour: nothing to keep in a configuration.
     credential_header: ClassVar[str] = "x-goog-api-key"
     credential_format: ClassVar[str] = "{}"
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]] = {**GoogleFamily.refusals, **_NO_RETRIES_OF_HOURS}
     readers: ClassVar[Mapping[str, Reader]] = {
         "speech.recognize": _read_recognize,
         "speech.longrunningrecognize": _read_recognize,
@@ -194,7 +198,14 @@ class GoogleCloud(Family):
 
     def phrase_error(self, status: int, kind: str, message: str) -> Phrase:
         """Never 503 or 504: Google's client for speech goes on retrying after those for 5000 seconds."""
-        return phrase_status(500 if status in (503, 504) else status, kind, message)
+        return phrase_status(_bearable(status), kind, message)
+
+    def phrase_wait(self, status: int, kind: str, message: str, retry_after_seconds: float) -> Phrase:
+        return phrase_status(_bearable(status), kind, message, retry_after_seconds)
+
+
+def _bearable(status: int) -> int:
+    return 500 if status in (503, 504) else status
 
 
 DIALECT = GoogleCloud()

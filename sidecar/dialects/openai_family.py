@@ -6,11 +6,13 @@ from typing import ClassVar
 from msgspec import Raw
 
 from sidecar.dialect import Call, Operation, Phrase
+from sidecar.dialects.error_kinds import Kinds, Rules
 from sidecar.dialects.family import Family, Reader, phrase
 from sidecar.dialects.fields import query_value
 from sidecar.dialects.openai_answer import read_document
 from sidecar.dialects.openai_audio import read_speech_of_openai, read_transcription
 from sidecar.dialects.openai_chat import read_chat, read_completion, read_decisions, read_responses
+from sidecar.failure import Kind
 from sidecar.payload import Answer
 
 #: Path below the version -> operation and endpoint. Embeddings are recognised for the usage they report.
@@ -39,6 +41,40 @@ READERS: Mapping[str, Reader] = {
     "audio.transcriptions": read_transcription,
     "audio.translations": read_transcription,
 }
+
+#: Codes of OpenAI's own. Of a 429, ``type`` may be ``insufficient_quota`` or no more than ``requests`` or ``tokens``.
+KINDS: Kinds = {
+    (None, "organization_spend_limit_exceeded"): Kind.QUOTA,
+    (None, "organization_usage_limit_exceeded"): Kind.QUOTA,
+    (None, "project_spend_limit_exceeded"): Kind.QUOTA,
+    (None, "bio_policy"): Kind.REFUSED,
+    (None, "image_content_policy_violation"): Kind.REFUSED,
+    (None, "invalid_prompt"): Kind.REFUSED,
+    (None, "misalignment_policy_violation"): Kind.REFUSED,
+    (None, "data_residency_mismatch"): Kind.UNSUPPORTED,
+    (None, "unsupported_image_media_type"): Kind.UNSUPPORTED,
+    (None, "image_too_large"): Kind.UNSUPPORTED,
+    (None, "image_file_too_large"): Kind.UNSUPPORTED,
+    (None, "vector_store_timeout"): Kind.TIMEOUT,
+    (0, "failed_to_download_image"): Kind.INVALID,
+    (0, "invalid_image_url"): Kind.INVALID,
+}
+#: What asks for more at once than the limit of a whole minute is, waits in vain. (Groq says 413 to it.)
+PHRASES = ((429, "request too large", Kind.UNSUPPORTED),)
+REFUSALS: Mapping[Kind, tuple[int, str]] = {
+    Kind.RATE: (429, "rate_limit_exceeded"),
+    Kind.CONCURRENCY: (429, "rate_limit_exceeded"),
+    Kind.QUOTA: (429, "insufficient_quota"),
+    Kind.AUTH: (401, "invalid_api_key"),
+    Kind.INVALID: (400, ""),
+    Kind.UNSUPPORTED: (400, "unsupported_value"),
+    Kind.REFUSED: (400, "content_policy_violation"),
+    Kind.OVERLOADED: (503, "server_is_overloaded"),
+    Kind.SERVER: (500, "server_error"),
+    Kind.TIMEOUT: (504, "timeout"),
+    Kind.NETWORK: (502, ""),
+}
+_ERROR_TYPES = {"insufficient_quota": "insufficient_quota", "rate_limit_exceeded": "requests"}
 
 Routes = dict[tuple[str, str], Call]
 
@@ -76,6 +112,9 @@ def _of_socket(call: Call, query: str) -> Call:
 class OpenAIFamily(Family):
     """Members give ``name``, ``system`` and ``exact``, their request lines."""
 
+    heeds_should_retry: ClassVar[bool] = True
+    rules: ClassVar[Rules] = Rules(phrases=PHRASES, kinds=KINDS)
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]] = REFUSALS
     readers: ClassVar[Mapping[str, Reader]] = READERS
     exact: ClassVar[Routes]
 
@@ -92,5 +131,6 @@ class OpenAIFamily(Family):
         return read_document(document)
 
     def phrase_error(self, status: int, kind: str, message: str) -> Phrase:
-        error_type = "server_error" if status >= 500 else "invalid_request_error"
+        usual = "server_error" if status >= 500 else "invalid_request_error"
+        error_type = _ERROR_TYPES.get(kind, usual)
         return phrase(status, {"error": {"message": message, "type": error_type, "param": None, "code": kind}})

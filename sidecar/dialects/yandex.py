@@ -12,6 +12,7 @@ from sidecar.dialects.family import Asked, Family, Reader, phrase
 from sidecar.dialects.fields import Fields
 from sidecar.dialects.openai_answer import read_document
 from sidecar.dialects.openai_family import READERS, Routes, routes
+from sidecar.failure import Kind
 from sidecar.headers import Headers
 from sidecar.payload import Answer, Speech, Transcription
 
@@ -31,6 +32,21 @@ _COMPATIBLE = routes(
     {},
 )
 _COMPATIBLE_ENDPOINTS = frozenset(call.endpoint for call in _COMPATIBLE.values())
+
+# A folder's limits in time, and all others, are told by one word.
+_REFUSALS = {
+    Kind.RATE: (429, "TOO_MANY_REQUESTS"),
+    Kind.CONCURRENCY: (429, "TOO_MANY_REQUESTS"),
+    Kind.QUOTA: (429, "QUOTA_EXCEEDED"),
+    Kind.AUTH: (401, "UNAUTHORIZED"),
+    Kind.INVALID: (400, "BAD_REQUEST"),
+    Kind.UNSUPPORTED: (404, ""),
+    Kind.REFUSED: (400, "CONTENT_FILTER"),
+    Kind.OVERLOADED: (503, "SERVICE_UNAVAILABLE"),
+    Kind.SERVER: (500, "INTERNAL_SERVER_ERROR"),
+    Kind.TIMEOUT: (504, "GATEWAY_TIMEOUT"),
+    Kind.NETWORK: (502, ""),
+}
 
 _FORM = frozenset(
     ("text", "ssml", "lang", "voice", "emotion", "role", "speed", "format", "sampleRateHertz", "folderId")
@@ -167,6 +183,8 @@ class Yandex(Family):
     name: ClassVar[str] = "yandex"
     system: ClassVar[str] = "yandex"
     credential_format: ClassVar[str] = "Api-Key {}"
+    heeds_should_retry: ClassVar[bool] = True
+    refusals: ClassVar[Mapping[Kind, tuple[int, str]]] = _REFUSALS
     readers: ClassVar[Mapping[str, Reader]] = {
         "stt.recognize": _read_recognize,
         "tts.synthesize": _read_synthesize,

@@ -108,5 +108,10 @@ TABLE = Table(
             "finish_reasons": ["end_turn"],
             "usage": {"input_tokens": 1030, "output_tokens": 12, "cached_input_tokens": 1000, "reasoning_tokens": 3},
         },
+        "messages.stream~overloaded": {"error_type": "overloaded_error"},
+        "messages~billing": {"error_type": "billing_error"},
+        "messages~no_credit": {"error_type": "invalid_request_error"},
+        "messages~rate_limit": {"error_type": "rate_limit_error"},
+        "messages~too_long": {"error_type": "invalid_request_error"},
     },
 )

@@ -79,5 +79,9 @@ TABLE = Table(
         "transcript.poll~failed": {"id": "t1", "error_type": "error"},
         "transcript~queued": {"id": "t1"},
         "transcript~unauthorized": {"error_type": "error"},
+        "speech~at_capacity": {"error_type": "error"},
+        "transcribe~capacity": {"error_type": "capacity_exceeded"},
+        "transcribe~too_large": {"error_type": "audio_too_large"},
+        "transcript~no_funds": {"error_type": "error"},
     },
 )

@@ -81,5 +81,8 @@ TABLE = Table(
             "finish_reasons": ["stop"],
             "usage": {"input_tokens": 30, "output_tokens": 2},
         },
+        "chat.completions~high_demand": {"error_type": "429"},
+        "chat.completions~limited": {"error_type": "429"},
+        "chat.completions~no_deployment": {"error_type": "DeploymentNotFound"},
     },
 )

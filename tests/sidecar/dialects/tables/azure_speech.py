@@ -106,5 +106,8 @@ TABLE = Table(
         "recognize.by_hand~unauthorized": {"error_type": "401"},
         "synthesize.by_hand~audio": {"id": "az-3"},
         "transcribe.by_hand~whole": {"usage": {"audio_seconds": 2.74}},
+        "recognize.by_hand~error": {"usage": {"audio_seconds": 0.0}, "error_type": "Error"},
+        "recognize.by_hand~limited": {"error_type": "429"},
+        "synthesize.by_hand~used_up": {"error_type": "403"},
     },
 )

@@ -86,5 +86,7 @@ TABLE = Table(
         "tts.bytes~text": {},
         "tts.sse~error": {"id": "ca-3", "error_type": "internal_error"},
         "tts.sse~events": {"id": "ctx-1"},
+        "tts.bytes~credits": {"id": "ca-5", "error_type": "quota_exceeded"},
+        "tts.bytes~too_many": {},
     },
 )

@@ -120,5 +120,8 @@ TABLE = Table(
         "listen~refused": {"id": "uuid-1", "error_type": "TOO_MANY_REQUESTS"},
         "listen~whole": {"id": "2479c8c8", "model": "general-nova-3", "usage": {"audio_seconds": 25.93}},
         "speak~audio": {"id": "uuid-3", "model": "aura-2-thalia-en", "usage": {"characters": 12}},
+        "listen~corrupt": {"id": "uuid-6", "error_type": "Bad Request"},
+        "listen~no_access": {"id": "uuid-5", "error_type": "INSUFFICIENT_PERMISSIONS"},
+        "listen~no_credit": {"id": "uuid-4", "error_type": "ASR_PAYMENT_REQUIRED"},
     },
 )

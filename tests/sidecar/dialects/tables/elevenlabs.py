@@ -165,5 +165,9 @@ TABLE = Table(
         "text-to-speech~busy": {"error_type": "too_many_concurrent_requests"},
         "text-to-speech~invalid": {"error_type": "missing"},
         "text-to-speech~quota": {"error_type": "quota_exceeded"},
+        "text-to-speech~no_voice": {"error_type": "voice_not_found"},
+        "text-to-speech~system_busy": {"error_type": "system_busy"},
+        "text-to-speech~too_long": {"error_type": "max_character_limit_exceeded"},
+        "text-to-speech~unusual": {"error_type": "detected_unusual_activity"},
     },
 )

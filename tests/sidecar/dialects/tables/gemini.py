@@ -232,5 +232,16 @@ TABLE = Table(
             "finish_reasons": ["STOP"],
             "usage": {"input_tokens": 4, "output_tokens": 2},
         },
+        "generateContent~kept_back": {
+            "id": "g-9",
+            "model": "gemini-3-flash",
+            "finish_reasons": ["PROHIBITED_CONTENT"],
+            "usage": {"input_tokens": 8},
+        },
+        "generateContent~no_key": {"error_type": "INVALID_ARGUMENT"},
+        "generateContent~no_quota": {"error_type": "RESOURCE_EXHAUSTED"},
+        "generateContent~per_day": {"error_type": "RESOURCE_EXHAUSTED"},
+        "generateContent~per_minute": {"error_type": "RESOURCE_EXHAUSTED"},
+        "generateContent~prepaid": {"error_type": "RESOURCE_EXHAUSTED"},
     },
 )

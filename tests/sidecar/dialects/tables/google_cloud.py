@@ -97,5 +97,8 @@ TABLE = Table(
         "speech.recognize~whole": {"id": "8321465398416234", "usage": {"audio_seconds": 2.0}},
         "speech.v2.recognize~whole": {"id": "6911d9ab", "usage": {"audio_seconds": 1.0}},
         "text.synthesize~whole": {},
+        "speech.recognize~no_billing": {"error_type": "PERMISSION_DENIED"},
+        "speech.recognize~per_minute": {"error_type": "RESOURCE_EXHAUSTED"},
+        "speech.recognize~too_long": {"error_type": "INVALID_ARGUMENT"},
     },
 )

@@ -68,5 +68,9 @@ TABLE = Table(
             "finish_reasons": ["stop"],
             "usage": {"input_tokens": 18, "output_tokens": 2},
         },
+        "chat.completions~flex": {"error_type": "capacity_exceeded"},
+        "chat.completions~rate_limit": {"error_type": "rate_limit_exceeded"},
+        "chat.completions~too_many_tokens": {"error_type": "rate_limit_exceeded"},
+        "chat.completions~tool": {"error_type": "tool_use_failed"},
     },
 )

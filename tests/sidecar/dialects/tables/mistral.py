@@ -81,5 +81,8 @@ TABLE = Table(
             "finish_reasons": ["stop"],
             "usage": {"input_tokens": 16, "output_tokens": 34},
         },
+        "chat.completions~limited": {"error_type": "rate_limited"},
+        "chat.completions~no_model": {"error_type": "invalid_model"},
+        "chat.completions~unauthorized": {"error_type": "error"},
     },
 )

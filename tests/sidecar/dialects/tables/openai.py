@@ -441,5 +441,11 @@ TABLE = Table(
             "finish_reasons": ["completed"],
             "usage": {"input_tokens": 75, "output_tokens": 20, "cached_input_tokens": 10, "reasoning_tokens": 12},
         },
+        "chat.completions~no_model": {"error_type": "model_not_found"},
+        "chat.completions~overloaded": {"error_type": "server_is_overloaded"},
+        "chat.completions~slow_down": {"error_type": "slow_down"},
+        "chat.completions~tokens": {"error_type": "rate_limit_exceeded"},
+        "chat.completions~too_large": {"error_type": "rate_limit_exceeded"},
+        "chat.completions~too_long": {"error_type": "context_length_exceeded"},
     },
 )

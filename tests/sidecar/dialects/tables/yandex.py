@@ -100,5 +100,7 @@ TABLE = Table(
         "tts.synthesize.unencoded~audio": {"id": "ya-4"},
         "tts.v3.utteranceSynthesis~chunks": {"id": "ya-5"},
         "tts.v3.utteranceSynthesis~refused": {"error_type": "3"},
+        "stt.recognize~too_large": {"error_type": "BAD_REQUEST"},
+        "stt.recognize~unauthorized": {"error_type": "UNAUTHORIZED"},
     },
 )
