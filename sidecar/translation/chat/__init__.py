@@ -35,7 +35,7 @@ from sidecar.translation.chat.wire import Agent, Asked, StreamReader, Wire, Writ
 from sidecar.translation.chat.wires import DIALECTS, target_wires, wire_of
 from sidecar.translation.contract import Inexpressible, Target, Translated
 
-__all__ = ["DIALECTS", "Ask", "asked", "continued", "expressible", "reader_of", "translate", "written"]
+__all__ = ["DIALECTS", "Ask", "asked", "continued", "expressible", "reader_of", "resumed", "translate", "written"]
 
 _JSON: Final = "application/json"
 _AGENT: Final = "agent-sidecar"
@@ -93,6 +93,31 @@ def continued(ask: Ask, said: Iterable[Event], target: Target) -> Request:
     return written(gone_on_with(ask, said), replace(target, may_lose=target.may_lose - {"prefill"}))
 
 
+def resumed(exchange: Exchange, heard: bytes, target: Target) -> Translated:
+    """What lets *target* go on with a streamed answer to *exchange* that has broken off.
+
+    Args:
+        heard: the stream as the agent got it, up to the end of an event. What is answered is the rest of it.
+
+    Raises:
+        Inexpressible: it cannot be gone on with, or not there.
+    """
+    source = _Source(exchange)
+    try:
+        ask = source.read(Losses(target.may_lose))
+        wire = wire_of(source.call)
+        reader = wire.reader()
+        said = reader.feed(heard)
+        if reader.broken or reader.failed or reader.complete or not ask.stream:
+            raise Inexpressible("continuation", "the answer has ended, or is no stream")
+        losses = Losses(target.may_lose - {"prefill"})
+        spoken, request = _written(gone_on_with(ask, said), target, losses)
+    except UNREADABLE:
+        raise Inexpressible("request", "it cannot be read") from None
+    answering = _Answering(spoken, wire, source.agent(ask), said)
+    return _made(_outgoing(request, source.request, stream=True), target, losses, answering)
+
+
 def expressible(source: str, target: str) -> dict[str, str]:
     """What of that which can be asked of the dialect *source* can be said in the dialect *target*.
 
@@ -134,15 +159,25 @@ class _Source:
 
 
 class _Answering:
-    """Gives the answers of a target to the agent; as they are, if it takes them so."""
+    """Gives the answers of a target to the agent; as they are, if it takes them so.
 
-    def __init__(self, spoken: Wire | None = None, own: Wire | None = None, agent: Agent | None = None) -> None:
-        self._spoken, self._own, self._agent = spoken, own, agent
+    Args:
+        said: what the agent has been told before.
+    """
+
+    def __init__(
+        self,
+        spoken: Wire | None = None,
+        own: Wire | None = None,
+        agent: Agent | None = None,
+        said: Iterable[Event] = (),
+    ) -> None:
+        self._spoken, self._own, self._agent, self._said = spoken, own, agent, said
 
     async def __call__(self, response: Response) -> Response:
         if self._spoken is None or self._own is None or self._agent is None:
             return response
-        return await given(response, self._spoken, self._own, self._agent)
+        return await given(response, self._spoken, self._own, self._agent, self._said)
 
 
 def _translated(source: _Source, target: Target) -> Translated:

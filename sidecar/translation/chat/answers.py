@@ -19,14 +19,19 @@ WHOLE_BYTES: Final = 64 << 20
 _ZLIB_OR_GZIP: Final = zlib.MAX_WBITS | 32
 
 
-async def given(response: Response, spoken: Wire, own: Wire, agent: Agent) -> Response:
+async def given(response: Response, spoken: Wire, own: Wire, agent: Agent, said: Iterable[Event] = ()) -> Response:
     """*response*, which is *spoken* in one wire, in the *own* one of *agent*.
+
+    Args:
+        said: what the agent has been told already, of which this is the rest.
 
     Raises:
         Untranslatable: it is an error, or no answer.
         UpstreamError: the provider broke off.
     """
     writer = own.writer(agent)
+    for event in said:
+        writer.write(event)
     coding = (response.headers.get("content-encoding") or "").strip().lower()
     if agent.stream and _is_event_stream(response.headers):
         try:
