@@ -11,6 +11,7 @@ from typing import Final
 from sidecar.dialect import Operation
 from sidecar.exchange import Exchange
 from sidecar.translation.contract import Inexpressible, Target, Translated, Untranslatable
+from sidecar.translation.sockets import socket_elsewhere
 
 __all__ = ["Inexpressible", "Target", "Translated", "Untranslatable", "translate"]
 
@@ -26,8 +27,10 @@ def translate(exchange: Exchange, target: Target) -> Translated:
     Raises:
         Inexpressible: it cannot be said there.
     """
+    if exchange.socket:
+        return socket_elsewhere(exchange, target)
     package = _PACKAGES.get(exchange.operation)
-    if package is None or exchange.socket or exchange.call is None or exchange.provider.dialect is None:
+    if package is None or exchange.call is None or exchange.provider.dialect is None:
         raise Inexpressible("call", "only calls that are known can be said in another dialect")
     translated: Translated = import_module(f"sidecar.translation.{package}").translate(exchange, target)
     return translated
