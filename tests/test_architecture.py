@@ -24,10 +24,11 @@ ROOT = Path(__file__).parents[1]
 
 #: What the package is made of, and which parts each may import besides itself.
 PARTS: Final = {
-    "nouns": "addresses body codings credentials dialect errors exchange headers hosts multipart notes payload "
+    "nouns": "addresses body codings credentials dialect errors exchange failure headers hosts multipart notes payload "
     "provider sse traceparent units websocket",
     "certificates": "certificates",
     "dialects": "dialects",
+    "translation": "interruption phrasing repeatable translation",
     "layers": "dispatch guard hookspecs host stack watchdog",
     "settings": "catalogue configuration settings",
     "telling": "journal logs metrics",
@@ -44,6 +45,7 @@ MAY_IMPORT: Final = {
     "nouns": "",
     "certificates": "",
     "dialects": "nouns",
+    "translation": "nouns dialects",
     "layers": "nouns",
     "settings": "nouns dialects",
     "telling": "nouns layers",
@@ -71,7 +73,7 @@ ONLY_IN: Final = {
     "opentelemetry": "sidecar_tracing sidecar.lab",
     "pycares": "sidecar.upstream.dns",
     "pluggy": "sidecar.hookspecs sidecar.host",
-    "redis": "sidecar_cache.backends sidecar_cache.redis",
+    "redis": "sidecar_cache.backends sidecar_cache.redis sidecar_ordering.keeping",
     "sqlite3": "sidecar_cache.disk sidecar_cache.rows",
     "uvloop": "sidecar.cli.run sidecar.cli.webhook sidecar.lab",
     "yaml": "sidecar.configuration sidecar.cli sidecar.inject.documents",
@@ -102,6 +104,15 @@ BORROWED: Final = {
             *("asking.Asking", "asking.Refused", "exits.EPILOG", "exits.Exit", "exits.Stop", "legible.clean"),
             *("legible.columns", "legible.json_text", "options.admin_option", "options.output_option"),
             *("quantities.seconds", "quantities.size"),
+        )
+    },
+    **{
+        f"sidecar.{name}": "ordering alone asks others for what one could not do; no second plugin has asked for it yet"
+        for name in (
+            *("dialect.Limit", "dialect.Resource", "failure.Failure", "failure.Kind", "failure.failure_of"),
+            *("interruption.interruption", "phrasing.final_failure", "phrasing.phrase_failure"),
+            *("repeatable.repeatable", "translation.Inexpressible", "translation.Target", "translation.Translated"),
+            *("translation.Untranslatable", "translation.chat.resumed", "translation.translate"),
         )
     },
     "sidecar.credentials.HEADERS": "the cache keeps agents apart by what they identify themselves with",

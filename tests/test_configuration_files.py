@@ -25,6 +25,8 @@ from sidecar.settings import Settings
 CONFIG = Path(__file__).parents[1] / "config"
 DEFAULT = CONFIG / "sidecar.yaml"
 SCHEMA = CONFIG / "sidecar.schema.json"
+#: Those that do nothing unless they are told what: all of their settings stand in an example.
+ELSEWHERE = {"ordering": CONFIG / "examples" / "several-providers.yaml"}
 EXAMPLES = sorted((CONFIG / "examples").glob("*.yaml"))
 KEYS = dict.fromkeys(re.findall(r"\$\{env:(\w+)\}", "".join(path.read_text() for path in EXAMPLES)), "k")
 
@@ -83,9 +85,29 @@ def test_the_default_file_has_every_setting() -> None:
     assert root is not None
     assert missing(root, Shape(Form.SECTION, Settings), "") == []
     plugins = {str(builtins(node)["use"]): node for node in root.value["plugins"].value}
-    assert plugins.keys() == plugin_structs().keys()
+    assert plugins.keys() == plugin_structs().keys() - ELSEWHERE.keys()
     for use, struct in plugin_structs().items():
+        if use in ELSEWHERE:
+            continue
         assert missing(plugins[use].value["config"], Shape(Form.SECTION, struct), use) == []
+
+
+@pytest.mark.parametrize("use", ELSEWHERE)
+def test_an_example_has_every_setting_of_those_that_do_nothing_by_default(use: str) -> None:
+    text = ELSEWHERE[use].read_text(encoding="utf-8")
+    assert [name for name in names_in(plugin_structs()[use]) if not re.search(rf"\b{name}:", text)] == []
+
+
+def names_in(section: type[Struct]) -> list[str]:
+    """The settings of *section*, and of those below it."""
+    found = []
+    for name, setting in fields_of(section).items():
+        found.append(name)
+        inner: Shape | None = setting.shape
+        while inner is not None:
+            found += names_in(inner.kind) if inner.form is Form.SECTION else []
+            inner = inner.inner
+    return found
 
 
 def test_the_default_file_explains_every_section_and_names_every_choice() -> None:

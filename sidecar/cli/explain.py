@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 import click
@@ -87,6 +87,10 @@ def told(call: CallTold, paint: Paint, width: int) -> Iterator[str]:
             for each in call.verdicts
         ]
         yield from columns(rows, "  ")
+        for each in call.verdicts:
+            if table := numbered(each.detail):
+                yield from ("", paint(f"what {clean(each.plugin)} chose from", bold=True))
+                yield from columns(table, "  ")
     yield from ("", paint("where the time went", bold=True))
     yield from _time_line(call, paint, max(_NARROWEST, min(_WIDEST, width - _MARGIN)))
     if call.faults:
@@ -172,8 +176,27 @@ def _size(call: CallTold) -> str:
     return ", ".join(parts)
 
 
-def _why(reason: str, detail: dict[str, str | int | float | bool]) -> str:
-    shown = ", ".join(f"{name}={value}" for name, value in detail.items())
+def numbered(detail: Mapping[str, str | int | float | bool]) -> list[tuple[str, ...]]:
+    """What a verdict tells of several things, as a table with a heading: ``2.price`` is the price of the second."""
+    rows: dict[int, dict[str, str]] = {}
+    for name, value in detail.items():
+        number, dot, column = name.partition(".")
+        if dot and number.isdecimal():
+            shown = f"{value:.3g}" if isinstance(value, float) else str(value)
+            rows.setdefault(int(number), {})[column] = clean(shown)
+    names = dict.fromkeys(column for row in rows.values() for column in row)
+    if not names:
+        return []
+    heading = ("", *(clean(name.removesuffix("_seconds")) for name in names))
+    return [heading, *((str(number), *(row.get(name, "") for name in names)) for number, row in sorted(rows.items()))]
+
+
+def _why(reason: str, detail: Mapping[str, str | int | float | bool]) -> str:
+    shown = ", ".join(
+        f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in detail.items()
+        if not name.partition(".")[0].isdecimal()
+    )
     return f"{reason} ({shown})" if reason and shown else reason or shown
 
 
@@ -193,13 +216,25 @@ def _drawn(rows: Sequence[Phase], total: float, width: int, paint: Paint) -> Ite
         yield f"    {name:<8}{start:>9} {lasting:>8}  {paint(bar, colour)}"
 
 
-_COLOURS = {"connect": "magenta", "send": "blue", "wait": "yellow", "answer": "green"}
+_COLOURS = {
+    **dict.fromkeys(("connect", "dns", "tcp", "tls"), "magenta"),
+    "send": "blue",
+    "wait": "yellow",
+    "answer": "green",
+}
+
+
+def _connection(attempt: AttemptTold) -> Iterator[str]:
+    if not attempt.connect_seconds:
+        yield "connection was open"
+    elif attempt.tls:
+        yield f"{attempt.tls}{', resumed' if attempt.resumed else ''}"
 
 
 def _attempt(attempt: AttemptTold) -> str:
     parts = [f"{attempt.provider} at {attempt.server}"]
     if attempt.peer:
-        parts.append(f"({attempt.peer}{'' if attempt.connect_seconds else ', connection was open'})")
+        parts.append(f"({', '.join((attempt.peer, *_connection(attempt)))})")
     if attempt.status is not None:
         parts.append(f"answered {attempt.status}")
     if attempt.error is not None:
