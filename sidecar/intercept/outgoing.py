@@ -286,9 +286,10 @@ def refusal(status: int, kind: str, message: str) -> bytes:
 
 def _phrased(phrase: Phrase, error: CallError) -> Response:
     detail = re.sub(r'[^ -~]|["\\]', "?", str(error))[:200]
-    headers = Headers.of(
+    own = Headers.of(
         content_type=phrase.content_type,
         content_length=str(len(phrase.body)),
         proxy_status=f'agent-sidecar; error={error.kind}; details="{detail}"',
     )
+    headers = Headers((*own.fields, *phrase.headers.fields))
     return Response(status=phrase.status, headers=headers, body=Body(phrase.body), answered_by="agent-sidecar")
