@@ -30,8 +30,8 @@ MOST_WAITED_SECONDS: Final = 5.0
 _PASSING: Final = frozenset({Kind.OVERLOADED, Kind.SERVER, Kind.NETWORK})
 _AGAIN_SECONDS: Final = 0.2
 #: A failover cannot wait for a budget, but it is an extra call: where many fail, fewer are hedged.
-_FAILOVER_CHARGE: Final = 0.8
-_TRIAL_CHARGE: Final = 0.5
+_FAILOVER_CHARGE: Final = 1.0
+_TRIAL_CHARGE: Final = 0.8
 _GIVEN_UP: Final = Failure(kind=Kind.TIMEOUT, code="first_byte_timeout")
 
 

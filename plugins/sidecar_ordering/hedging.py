@@ -14,7 +14,7 @@ class HedgePolicy(Struct, frozen=True, kw_only=True):
     """At most so many extra calls, as a share of all."""
     floor: float = 8.0
     """So many may be sent at once, however few calls there were before."""
-    trial_share: float = 0.7
+    trial_share: float = 0.9
     """A call that tries what was out of order is hedged at this quantile of its usual times."""
     race: int = 1
     """So many candidates are asked at once for critical calls; 1: none beside the first."""
@@ -60,7 +60,7 @@ class Budget:
 
 #: How much of the answers' tail is hedged when the bucket is empty, and how much more when it is full: while nothing is
 #: wrong the bucket stays full enough for when something is.
-_THRIFTY, _LAVISH = 0.5, 0.8
+_THRIFTY, _LAVISH = 0.5, 0.6
 
 
 def hedged_share(quantile: float, fullness: float) -> float:

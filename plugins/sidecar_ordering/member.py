@@ -16,7 +16,7 @@ FIRST_TRIAL_SECONDS: Final = 60.0
 LONGEST_TRIAL_SECONDS: Final = 180.0
 _TRIAL_GROWTH: Final = 1.5
 #: Nor is it tried before there were so many calls since the last try.
-TRIAL_CALLS: Final = 10
+TRIAL_CALLS: Final = 15
 #: Below this likelihood that all is as usual a candidate is tried, rather than trusted.
 SUSPECT: Final = 0.6
 

@@ -7,6 +7,7 @@ redistribution to the right: "The two sample problem with censored data", 1967).
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Final
 
@@ -97,4 +98,4 @@ def normal(spread: float) -> tuple[float, ...]:
     """One call, normal around 0 with *spread*."""
     law = NormalDist(0.0, max(spread, 1e-3))
     edges = [-math.inf, *(LOWEST + WIDTH * each for each in range(1, BUCKETS)), math.inf]
-    return tuple(law.cdf(high) - law.cdf(low) for low, high in zip(edges, edges[1:], strict=False))
+    return tuple(law.cdf(high) - law.cdf(low) for low, high in pairwise(edges))

@@ -1,6 +1,6 @@
 """What each candidate is worth for a call, and in which order they are asked. No I/O.
 
-    effective = expected seconds + waiting for a place + chance of failure · (seconds until that is known + those of the next)
+    effective = expected seconds + waiting for a place + chance of failure · (seconds until it shows + the next's)
     value     = quality^q · chance^c · 1 / (1 + effective / reference) · (price / middle price)^-w
 
 Values are multiplied and never added: by a sum a fast provider that answers badly wins (LQM-ContextRoute, arXiv

@@ -5,11 +5,12 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from sidecar.failure import Failure, Kind
 from sidecar_ordering.candidates import Asked
 from sidecar_ordering.course import Step
 
-from tests.benchmarks.ordering.world import TRIES, Arrival, World
+from sidecar.dialect import Limit, Resource
+from sidecar.failure import Failure, Kind
+from tests.benchmarks.ordering.world import TRIES, Arrival, Nature, Outcome, World
 
 
 class Call(Protocol):
@@ -23,8 +24,13 @@ class Call(Protocol):
 
 
 class Rule(Protocol):
+    overhead_seconds: float
+    """What it takes for each attempt more than others."""
+
     def call(self, asked: Asked, arrival: Arrival, wake: Callable[[], None]) -> Call: ...
 
+    def limits(self, provider: str, limits: tuple[Limit, ...], now: float) -> None:
+        """An answer said so."""
 
 
 class Told(NamedTuple):
@@ -73,7 +79,12 @@ class Driving:
         self._sequence = 0
         self._now = 0.0
         self._told: list[Told | None] = [None] * len(world.arrivals)
-        self._woken: list[Callable[[], None]] = []
+        self._meters = [_Meter(provider.nature) for provider in world.providers]
+
+    @property
+    def refused(self) -> int:
+        """Calls that were one too many for a provider."""
+        return sum(meter.refused for meter in self._meters)
 
     def run(self) -> list[Told]:
         for number, arrival in enumerate(self._world.arrivals):
@@ -104,7 +115,8 @@ class Driving:
             under.version += 1
             version = under.version
             for number in todo.cancel:
-                under.attempts.pop(number, None)
+                provider, _ = under.attempts.pop(number)
+                self._meters[provider].under_way -= 1
             for send in todo.send:
                 self._send(under, send.number, self._names[send.candidate.name], send.why, step)
             if todo.over:
@@ -135,18 +147,56 @@ class Driving:
         if under.first < 0:
             under.first, under.why = provider, why
         draw = under.arrival.luck[provider][min(tried, TRIES - 1)]
-        outcome = self._world.providers[provider].ask(under.arrival.size, self._now, draw)
+        meter = self._meters[provider]
+        outcome = meter.refusal(self._now) or self._world.providers[provider].ask(under.arrival.size, self._now, draw)
         under.attempts[number] = (provider, self._now)
 
         def tell() -> None:
-            if under.over or number not in under.attempts:
+            if number not in under.attempts:
                 return
             del under.attempts[number]
+            meter.under_way -= 1
             if outcome.kind:
                 failure = Failure(kind=Kind(outcome.kind), retry_after_seconds=outcome.retry_after_seconds)
                 step(under.call.failed(number, failure, self._now))
             else:
+                if limits := meter.limits(self._now):
+                    self._rule.limits(self._world.providers[provider].nature.name, limits, self._now)
                 under.answered_by = provider
                 step(under.call.answered(number, self._now))
 
-        self._at(self._now + outcome.seconds, tell)
+        self._at(self._now + self._rule.overhead_seconds + outcome.seconds, tell)
+
+
+class _Meter:
+    """What a provider counts."""
+
+    def __init__(self, nature: Nature) -> None:
+        self._nature = nature
+        self._minute = -1
+        self._answered = 0
+        self.under_way = 0
+        self.refused = 0
+
+    def refusal(self, now: float) -> Outcome | None:
+        """Of a call that is one too many."""
+        nature = self._nature
+        self.under_way += 1
+        if int(now // 60.0) != self._minute:
+            self._minute, self._answered = int(now // 60.0), 0
+        if nature.places and self.under_way > nature.places:
+            self.refused += 1
+            return Outcome(0.12, "concurrency")
+        if nature.per_minute and self._answered >= nature.per_minute:
+            self.refused += 1
+            return Outcome(0.12, "rate", 60.0 * (self._minute + 1) - now)
+        self._answered += 1
+        return None
+
+    def limits(self, now: float) -> tuple[Limit, ...]:
+        nature = self._nature
+        if not nature.per_minute:
+            return ()
+        left = nature.per_minute - self._answered if int(now // 60.0) == self._minute else nature.per_minute
+        resets = 60.0 * (int(now // 60.0) + 1) - now
+        return (Limit(what=Resource.REQUESTS, limit=nature.per_minute, remaining=left, resets_in_seconds=resets),)

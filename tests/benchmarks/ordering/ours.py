@@ -10,6 +10,7 @@ from sidecar_ordering.gates import Accounts
 from sidecar_ordering.hedging import HedgePolicy
 from sidecar_ordering.score import Policy
 
+from sidecar.dialect import Limit
 from tests.benchmarks.ordering.world import Arrival, World
 
 
@@ -18,6 +19,8 @@ class Ours:
     Args:
         believed: what priors say, as a factor of each provider's true time.
     """
+
+    overhead_seconds = 0.0
 
     def __init__(
         self,
@@ -47,6 +50,9 @@ class Ours:
         self.balancer = Balancer(
             "any", candidates, policy or Policy(), hedging or HedgePolicy(), Accounts(draw), draw, 0.0
         )
+
+    def limits(self, provider: str, limits: tuple[Limit, ...], now: float) -> None:
+        self.balancer.limits(provider, limits, now)
 
     def call(self, asked: Asked, arrival: Arrival, wake: Callable[[], None]) -> Course:
         return self.balancer.course(asked, wake)

@@ -4,6 +4,7 @@ import random
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.benchmarks.ordering.world import Episode, Episodes, Nature, World, now_and_then, world
 
@@ -14,6 +15,12 @@ THREE: Final = (
     Nature(name="c", seconds=1.5, spread=0.35),
 )
 _HOUR: Final = 3600.0
+_TURN_SECONDS: Final = 1200.0
+
+
+TROUBLE: Final = "all kinds of trouble"
+NINETY: Final = "each provider alone at 88-92 %"
+NINETY_IN_TURN: Final = "the same, never two in trouble at once"
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
@@ -74,13 +81,17 @@ def dead(draw: random.Random, number: int, lasts: float) -> list[Episode]:
 
 def failing(errors: float) -> tuple[Nature, ...]:
     """The three, each of them failing now and then beside its episodes."""
-    return tuple(Nature(name=each.name, seconds=each.seconds, spread=each.spread, errors=errors) for each in THREE)
+    return tuple(replace(each, errors=errors) for each in THREE)
 
 
-def tenth(errors: float) -> Episodes:
-    """So that, with so many *errors* at any time, each provider alone answers between 88 and 92 calls of a hundred."""
+def tenth(errors: float, *, in_turn: bool = False) -> Episodes:
+    """So that, with so many *errors* at any time, each provider alone answers between 88 and 92 calls of a hundred.
+
+    Args:
+        in_turn: never two of them are in trouble at the same time.
+    """
     made = now_and_then(
-        5400.0,
+        1500.0 if in_turn else 5400.0,
         (120.0, 900.0),
         lambda draw: {"errors": draw.choice([0.6, 0.95])},
         lambda draw: {"hangs": draw.choice([0.5, 1.0])},
@@ -90,12 +101,17 @@ def tenth(errors: float) -> Episodes:
 
     def found(draw: random.Random, number: int, lasts: float) -> list[Episode]:
         while True:
-            episodes = made(draw, lasts)
+            episodes = [each for each in made(draw, lasts) if not in_turn or _is_turn(each, number)]
             lost = sum((each.end - each.begin) * (each.errors + each.hangs + each.limited) for each in episodes)
             if 0.085 <= errors + lost / lasts <= 0.115:
                 return episodes
 
     return found
+
+
+def _is_turn(episode: Episode, number: int) -> bool:
+    begins, ends = episode.begin // _TURN_SECONDS, episode.end // _TURN_SECONDS
+    return begins == ends and begins % len(THREE) == number
 
 
 SCENARIOS: Final = (
@@ -107,7 +123,7 @@ SCENARIOS: Final = (
     Scenario(name="429 with Retry-After", episodes=of_all(2 * _HOUR, (30.0, 300.0), limited=1.0, says_when=True)),
     Scenario(name="429 without a word", episodes=of_all(2 * _HOUR, (30.0, 300.0), limited=1.0)),
     Scenario(name="one dies for good, the others as below", episodes=dead),
-    Scenario(name="all kinds of trouble", episodes=mixed(4 * _HOUR)),
+    Scenario(name=TROUBLE, episodes=mixed(4 * _HOUR)),
     Scenario(name="the same, 0.5 calls/min", episodes=mixed(4 * _HOUR), per_minute=0.5),
     Scenario(name="the same, 10 calls/min", episodes=mixed(_HOUR), per_minute=10.0),
     Scenario(name="the same, 60 calls/min", episodes=mixed(_HOUR), per_minute=60.0, calls=10_000),
@@ -116,7 +132,7 @@ SCENARIOS: Final = (
         name="the same, heavy tails",
         episodes=mixed(4 * _HOUR),
         natures=tuple(
-            Nature(name=each.name, seconds=each.seconds, spread=each.spread, tail=3.0, stragglers=0.02) for each in THREE
+            Nature(name=one.name, seconds=one.seconds, spread=one.spread, tail=3.0, stragglers=0.02) for one in THREE
         ),
     ),
     Scenario(
@@ -134,5 +150,19 @@ SCENARIOS: Final = (
         episodes=mixed(4 * _HOUR),
         natures=tuple(Nature(name=name, seconds=1.0 + 0.02 * at) for at, name in enumerate("abc")),
     ),
-    Scenario(name="each provider alone at 88-92 %", episodes=tenth(0.02), natures=failing(0.02)),
+    Scenario(
+        name="20 calls a minute each, 30 come",
+        episodes=quiet,
+        natures=tuple(replace(each, per_minute=20) for each in THREE),
+        per_minute=30.0,
+    ),
+    Scenario(
+        name="the best takes 2 calls at a time, 60 a minute come",
+        episodes=quiet,
+        natures=(replace(THREE[0], places=2), *THREE[1:]),
+        per_minute=60.0,
+    ),
+    Scenario(name=NINETY, episodes=tenth(0.02), natures=failing(0.02)),
+    Scenario(name=NINETY_IN_TURN, episodes=tenth(0.02, in_turn=True), natures=failing(0.02)),
 )
+BY_NAME: Final = {each.name: each for each in SCENARIOS}

@@ -55,6 +55,10 @@ class Nature(Struct, frozen=True, kw_only=True):
     drift: float = 0.22
     """Of the logarithm of times, over a day."""
     price: float = 1.0
+    per_minute: int = 0
+    """So many calls are answered in each minute of the clock, and each answer says how many are left; 0: any number."""
+    places: int = 0
+    """So many calls are answered at the same time; 0: any number."""
 
 
 class Draw(NamedTuple):
