@@ -46,9 +46,7 @@ class Distinct:
             self._registers[register] = rank
 
     def __len__(self) -> int:
-        counts = [0] * (_REST_BITS + 2)
-        for rank in self._registers:
-            counts[rank] += 1
+        counts = [self._registers.count(rank) for rank in range(_REST_BITS + 2)]
         total = _REGISTERS * _tau(1.0 - counts[-1] / _REGISTERS)
         for count in counts[_REST_BITS:0:-1]:
             total = 0.5 * (total + count)

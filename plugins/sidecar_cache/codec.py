@@ -86,7 +86,10 @@ class Codec:
         else:
             packed = False
         record = _ENCODER.encode(_Record(msgspec.structs.replace(entry, data=b""), len(entry.data), packed))
-        parts = (len(record).to_bytes(_LENGTH_BYTES, "big"), record, data)
+        return self.seal(key, len(record).to_bytes(_LENGTH_BYTES, "big"), record, data)
+
+    def seal(self, key: str, *parts: bytes) -> bytes:
+        """*parts*, one after another, as bytes that open under *key* alone."""
         if self._seal is None:
             opening = _MAGIC + _PLAIN
             proof = hashlib.sha256(_bound(opening, key))
@@ -102,7 +105,7 @@ class Codec:
         Raises:
             Garbled: it was given something else, or by somebody else.
         """
-        content = self._proven(key, found)
+        content = self.opened(key, found)
         try:
             end = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "big")
             record = _DECODER.decode(content[_LENGTH_BYTES:end])
@@ -115,8 +118,12 @@ class Codec:
             raise Garbled("its data has another length than it says")
         return msgspec.structs.replace(record.entry, data=data)
 
-    def _proven(self, key: str, found: bytes) -> memoryview:
-        """The content of *found*, once it is known that it is what was written for *key*."""
+    def opened(self, key: str, found: bytes) -> memoryview:
+        """The content of *found*, once it is known that it is what was sealed for *key*.
+
+        Raises:
+            Garbled: it is something else, or by somebody else.
+        """
         opening = found[:_OPENING_BYTES]
         if opening != _MAGIC + (_PLAIN if self._seal is None else _SEALED):
             raise Garbled(

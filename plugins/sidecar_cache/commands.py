@@ -95,7 +95,7 @@ def cache() -> None:
 @_asked_options
 @output_option
 def list_(sort: str, limit: int, admin: str, plugin: str, output: str, **filters: str | None) -> None:
-    """Show what is kept in memory: by provider, voice, length, age; not what it says.
+    """Show what is kept in memory and on the disk: by provider, voice, length, age; not what it says.
 
     WORDs may have * in them.
     """
@@ -133,7 +133,7 @@ def show(key: str, content: bool, admin: str, plugin: str, output: str) -> None:
 def purge(keys: tuple[str, ...], everything: bool, admin: str, plugin: str, output: str, **filters: str | None) -> None:
     """Throw entries out of memory, disk and shared store: those with a KEY, those that all filters fit, or --all.
 
-    Other pods have their own memory. Ends with 1 if the shared store has not confirmed.
+    Other pods with the same shared store hear of it within seconds. Ends with 1 if that store has not confirmed.
     """
     wanted = _given(filters)
     if bool(keys) + bool(wanted) + everything != 1:
@@ -144,13 +144,21 @@ def purge(keys: tuple[str, ...], everything: bool, admin: str, plugin: str, outp
     else:
         done = [asked("POST", "purge", {"all": "1"} if everything else wanted)]
     removed = sum(each["removed"] for each in done)
-    doubts = sorted({each["shared"] for each in done if each["shared"] not in (None, "confirmed")})
+    stores = sorted({each["shared"] for each in done if each["shared"] not in (None, "confirmed")})
+    pods = sorted({each["pods"] for each in done if each["shared"] is not None})
     if output == "json":
-        click.echo(json_text({"removed": removed, "disk": done[0]["disk"], "shared": doubts or done[0]["shared"]}))
+        told = {"removed": removed, "disk": done[0]["disk"], "shared": stores or done[0]["shared"]}
+        if pods:
+            told |= {"shared_removed": sum(each["shared_removed"] for each in done), "pods": pods[0]}
+        click.echo(json_text(told))
     else:
-        click.echo(f"{removed} entries removed")
-    if doubts:
-        raise Stop(f"the shared store: {doubts[0]}", Exit.NO)
+        further = sum(each.get("shared_removed", 0) for each in done)
+        click.echo(f"{removed} entries removed{f', {further} more in the shared store' if further else ''}")
+        click.echo("".join(f"other pods: {each}\n" for each in pods), nl=False)
+    if stores:
+        raise Stop(f"the shared store: {stores[0]}", Exit.NO)
+    if untold := [each for each in pods if each.startswith("not told")]:
+        raise Stop(f"other pods: {untold[0]}", Exit.NO)
 
 
 @cache.command(epilog=EPILOG)
@@ -194,7 +202,7 @@ def warm(file: Path | None, wait: bool, admin: str, plugin: str, output: str) ->
         time.sleep(_LOOK_SECONDS)
         done = asked("GET", "warm")
     click.echo(json_text(done) if output == "json" else "\n".join(warmed(done)))
-    if done["troubles"] or (wait and done["there"] + done["fetched"] < done["wanted"]):
+    if done["troubles"] or done["waiting"] or (wait and done["there"] + done["fetched"] < done["wanted"]):
         raise Stop("not everything is there", Exit.NO)
 
 

@@ -33,10 +33,15 @@ class Answers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Disk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where answers survive a restart of the container."""
+    """What memory has no room for, and what survives a restart of the container."""
 
     directory: Annotated[str, Meta(description="An emptyDir of the pod.")] = "/run/agent-sidecar/cache"
-    size: Annotated[Size, Meta(description="A little less than the volume's sizeLimit.")] = Size("256MiB")
+    size: Annotated[
+        Size, Meta(description="What may be taken there, journals included: a little less than the volume's sizeLimit.")
+    ] = Size("256MiB")
+    budget: Annotated[
+        Duration, Meta(description="How long a call waits for it at most. What is not there is not waited for.")
+    ] = Duration("20ms")
     secret: Annotated[
         Secret | None, Meta(description="Seals what is there, at least 16 characters. null: it is legible.")
     ] = None
@@ -86,9 +91,9 @@ class Control(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Phrase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Speech that is to be there before it is asked for."""
 
-    provider: Annotated[str, Meta(description="Its name in providers; its credential must be configured there.")] = (
-        "openai"
-    )
+    provider: Annotated[
+        str, Meta(description="Its name in providers. Without a credential there, it is asked with an agent's.")
+    ] = "openai"
     path: Annotated[str, Meta(description="Where it is sent.")] = "/v1/audio/speech"
     request: Annotated[
         dict[str, Any], Meta(description="As the agent's SDK sends it, but for the text: model, voice, format, …")
@@ -108,6 +113,14 @@ class Warm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     calls: Annotated[int, Meta(ge=0, description="At most so many calls per start.")] = 500
     at_once: Annotated[int, Meta(ge=1, le=16, description="So many at the same time.")] = 2
     per_second: Annotated[float, Meta(gt=0.0, description="No more than so many a second.")] = 5.0
+    agents: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=16,
+            description="Where a provider has no credential: for so many agents, those whose speech comes first.",
+        ),
+    ] = 1
 
 
 class CacheConfig(PluginConfig, frozen=True):
@@ -138,11 +151,33 @@ class CacheConfig(PluginConfig, frozen=True):
         bool,
         Meta(description="Whether recordings in WAV and FLAC are known by their samples: one for the other will do."),
     ] = False
+    tenant: Annotated[
+        Literal["agent", "pod"],
+        Meta(
+            description="Who shares answers where the sidecar's own credential replaces those of agents: agents that "
+            "send the same one, or all of the pod."
+        ),
+    ] = "agent"
+    responses: Annotated[
+        Literal["stored", "stateless"],
+        Meta(
+            description="Whether somebody reads by its id what a provider stores of the Responses API. stateless: "
+            "nobody; such calls are answered again."
+        ),
+    ] = "stored"
+    keep_substitutes: Annotated[
+        bool,
+        Meta(description="Whether an answer that came from another provider is kept as that of the one asked."),
+    ] = False
+    cache_status: Annotated[
+        Literal["hits", "all"],
+        Meta(description="Which answers say Cache-Status: those that are given again, or those of providers as well."),
+    ] = "hits"
     secret: Annotated[
         Secret | None,
         Meta(description="Of keys. null: made at start, and kept beside the answers if those are on a disk."),
     ] = None
-    disk: Annotated[Disk | None, Meta(description="null: empty after a restart.")] = None
+    disk: Annotated[Disk | None, Meta(description="null: memory alone, which is empty after a restart.")] = None
     shared: Annotated[Shared | None, Meta(description="null: this pod's own.")] = None
     control: Annotated[Control, Meta(description="What hits save, measured.")] = Control()
     warm: Annotated[Warm, Meta(description="Speech that is there before it is asked for.")] = Warm()

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -15,21 +15,25 @@ from sidecar_cache import carried
 from sidecar_cache.behind import Behind
 from sidecar_cache.codec import Garbled
 from sidecar_cache.config import CacheConfig
-from sidecar_cache.entry import Entry
+from sidecar_cache.entry import Entry, age_seconds
 from sidecar_cache.freshness import Lifetime
-from sidecar_cache.giving import age_seconds
 from sidecar_cache.holdings import Holdings
-from sidecar_cache.listing import SORTS, Misunderstood, Selection, content_of, found, legible
-from sidecar_cache.memory import Held
+from sidecar_cache.listing import SORTS, Kept, Legible, Misunderstood, Selection, content_of, legible
+from sidecar_cache.purges import Purge, purge_of
+from sidecar_cache.purging import LOOKED_SECONDS
 from sidecar_cache.shared import Unreachable
+from sidecar_cache.storage import MEMORY, Storage
 from sidecar_cache.warming import Busy, Warming
+from sidecar_cache.whereabouts import everything, stored_ns, told_of, whole
 
 _KEY: Final = re.compile(r"[0-9a-f]{1,32}")
 _KEY_DIGITS: Final = 32
 _PAGE_BYTES: Final = 4 * 1024 * 1024
+_SHOWN: Final = 1000
 #: From here on sealing and opening happen in a thread: they would hold up the loop.
 _LARGE_BYTES: Final = 256 * 1024
 _CONFIRMED_SECONDS: Final = 5.0
+_SWEPT_SECONDS: Final = 30.0
 
 
 class Served(Protocol):
@@ -87,32 +91,44 @@ async def _listed(cache: Served, question: Question, _: str) -> Told:
         raise Misunderstood(f"sort: {sort} is no order; there are {', '.join(SORTS)}")
     if not (limit.isascii() and limit.isdecimal()):
         raise Misunderstood(f"limit: expected a number of entries, 0 for all; got {limit}")
-    wanted, items = Selection(query), list(cache.holdings.storage.memory.items())
-    matching = sorted((legible(held) for held in items if wanted(held.entry)), key=SORTS[sort])
-    shown = matching[: int(limit)] if int(limit) else matching
-    return Told(value={"entries": shown, "matching": len(matching), "kept": len(items)})
+    wanted, most = Selection(query), int(limit)
+    in_memory = on_disk_alone = matching = 0
+    shown: list[Legible] = []
+    async for kept in everything(cache.holdings.storage):
+        in_memory += MEMORY in kept.tiers
+        on_disk_alone += MEMORY not in kept.tiers
+        if wanted(kept.entry):
+            matching += 1
+            shown.append(legible(kept))
+            if most and len(shown) > 2 * most + _SHOWN:  # a disk has more than there should be room for here
+                shown = sorted(shown, key=SORTS[sort])[:most]
+    shown.sort(key=SORTS[sort])
+    value = {"entries": shown[: most or None], "matching": matching, "kept": in_memory, "on_disk_alone": on_disk_alone}
+    return Told(value=value)
 
 
 async def _shown(cache: Served, question: Question, prefix: str) -> Told:
-    held = await _one(cache, prefix)
+    kept = await _one(cache, prefix)
     if question.query.get("content", "0") not in ("0", ""):
-        return Told(value=content_of(held.entry))
-    return Told(value={**msgspec.to_builtins(legible(held)), "parts": _parts(held.entry)})
+        return Told(value=content_of(kept.entry))
+    return Told(value={**msgspec.to_builtins(legible(kept)), "parts": _parts(kept.entry)})
 
 
 async def _taken_apart(cache: Served, question: Question, prefix: str) -> Told:
-    held = await _one(cache, prefix)
-    return Told(value={"key": held.key, "parts": _parts(held.entry)})
+    kept = await _one(cache, prefix)
+    return Told(value={"key": kept.key, "parts": _parts(kept.entry)})
 
 
-async def _one(cache: Served, prefix: str) -> Held[Entry]:
+async def _one(cache: Served, prefix: str) -> Kept:
     """The entry whose key begins with *prefix*; a whole key is asked for in the shared store, too."""
     if not _KEY.fullmatch(prefix):
         raise Misunderstood(f"{prefix[:40]} is no key; expected hexadecimal digits, 32 or the first few of them")
     storage = cache.holdings.storage
-    if len(prefix) == _KEY_DIGITS and prefix not in storage.memory:
-        await storage.recall_from_afar(prefix)
-    matching = found(prefix, storage.memory.items())
+    matching = [kept async for kept in everything(storage, prefix)]
+    if not matching and len(prefix) == _KEY_DIGITS and await storage.recall_from_afar(prefix):
+        matching = [kept async for kept in everything(storage, prefix)]
+    if len(matching) == 1:
+        matching = [kept] if (kept := await whole(storage, matching[0])) is not None else []
     if not matching:
         raise Refused(f"nothing is kept under key {prefix}: it was not fit to be kept, made room, or was purged", 404)
     if len(matching) > 1:
@@ -137,17 +153,11 @@ async def _statistics(cache: Served, question: Question, _: str) -> Told:
             "evicted": memory.evicted,
             "refused": memory.refused,
         },
-        "disk": disk
-        and {
-            "stored": disk.stored,
-            "dropped": disk.dropped,
-            "garbled": disk.garbled,
-            "evicted": disk.evicted,
-            "trouble": disk.trouble,
-        },
+        "disk": None if disk is None else told_of(disk),
         "shared": shared and {**shared.counts, "waiting": shared.waiting, "answering": shared.is_answering},
     }
     value = {
+        "given": storage.given,
         "looked_up": repeats.looked_up,
         "answered": repeats.answered,
         "distinct": repeats.distinct,
@@ -169,40 +179,51 @@ async def _statistics(cache: Served, question: Question, _: str) -> Told:
 async def _removed(cache: Served, question: Question, prefix: str) -> Told:
     storage = cache.holdings.storage
     try:
-        keys = [(await _one(cache, prefix)).key]
+        key, there = (await _one(cache, prefix)).key, 1
     except Refused as refused:
         if refused.status != 404 or len(prefix) != _KEY_DIGITS:
             raise
-        keys = [prefix]  # elsewhere it may be
-    return await _purged(cache, keys, disk=storage.disk is not None)
+        key, there = prefix, 0  # elsewhere it may be
+    storage.forget(key)
+    return await _purged(storage, [key], there, purge_of(time.time_ns(), keys=[key]))
 
 
 async def _purge(cache: Served, question: Question, _: str) -> Told:
     query = dict(question.query)
-    everything = query.pop("all", "0") not in ("0", "")
-    if everything == bool(query):
+    all_of_it = query.pop("all", "0") not in ("0", "")
+    if all_of_it == bool(query):
         raise Misunderstood("say which entries, by filters, or all=1; not both")
-    storage, wanted = cache.holdings.storage, Selection(query)
-    keys = [held.key for held in list(storage.memory.items()) if wanted(held.entry)]
+    storage, wanted, purge = cache.holdings.storage, Selection(query), purge_of(time.time_ns(), filters=query)
+    keys = {kept.key async for kept in everything(storage) if wanted(kept.entry)}
+    for held in list(storage.memory.items()):  # what came meanwhile is among them
+        if wanted(held.entry):
+            keys.add(held.key)
+            storage.forget(held.key)
     if storage.disk is not None:
-        if everything:
+        if all_of_it:
             storage.disk.clear()
         else:
             storage.disk.forget_all(wanted)
-    return await _purged(cache, keys, disk=storage.disk is not None)
+    return await _purged(storage, keys, len(keys), purge)
 
 
-async def _purged(cache: Served, keys: list[str], *, disk: bool) -> Told:
-    storage = cache.holdings.storage
-    removed = sum(map(storage.forget, keys))
-    shared: str | None = None
+async def _purged(storage: Storage, keys: Collection[str], removed: int, purge: Purge) -> Told:
+    """Told once *keys* are gone here, of which *removed* were there, and other pods know of it."""
+    value = {"removed": removed, "disk": None if storage.disk is None else "being removed", "shared": None}
     if storage.shared is not None:
-        shared = "confirmed"
+        value |= {"shared": "confirmed", "shared_removed": 0, "pods": f"told: they look every {LOOKED_SECONDS:g} s"}
         try:
             await storage.shared.purge(keys, _CONFIRMED_SECONDS)
         except Unreachable as trouble:
-            shared = f"not confirmed: {trouble}; it goes on being tried"
-    return Told(value={"removed": removed, "disk": "being removed" if disk else None, "shared": shared})
+            value["shared"] = f"not confirmed: {trouble}; it goes on being tried"
+        try:
+            swept = await storage.shared.purge_all(purge, _SWEPT_SECONDS)
+            value["shared_removed"] = swept.removed
+            if swept.rest and value["shared"] == "confirmed":
+                value["shared"] = f"not confirmed: {swept.rest}; what is left is given by no pod any more"
+        except Unreachable as trouble:
+            value["pods"] = f"not told: {trouble}; it goes on being tried"
+    return Told(value=value)
 
 
 # -- carrying ----------------------------------------------------------------------------------------------------------
@@ -212,15 +233,15 @@ async def _exported(cache: Served, question: Question, _: str) -> Told:
     """A page of entries in order of their keys, from the one after ``after`` on; the last one has the end."""
     query = dict(question.query)
     after = query.pop("after", "")
-    wanted, codec = Selection(query), carried.codec_of(cache.holdings.secret)
-    entries = sorted((held.key, held.entry) for held in cache.holdings.storage.memory.items() if held.key > after)
+    storage, wanted = cache.holdings.storage, Selection(query)
+    codec = carried.codec_of(cache.holdings.secret)
     page = bytearray(carried.opening(codec.label))
-    for key, entry in entries:
-        if not wanted(entry):
+    async for each in everything(storage, after=after):
+        if not wanted(each.entry) or (kept := await whole(storage, each)) is None:
             continue
         if len(page) > _PAGE_BYTES:
             return Told(value=bytes(page))
-        page += carried.record(key, await _aside(len(entry.data), codec.encode, key, entry))
+        page += carried.record(kept.key, await _aside(kept.size_bytes, codec.encode, kept.key, kept.entry))
     return Told(value=bytes(page) + carried.END)
 
 
@@ -239,16 +260,15 @@ async def _imported(cache: Served, question: Question, _: str) -> Told:
         except Garbled:
             counts["garbled"] += 1
         else:
-            counts[_taken(cache, key, entry)] += 1
+            counts[await _taken(cache, key, entry)] += 1
         await asyncio.sleep(0)  # calls come first
     return Told(value=counts)
 
 
-def _taken(cache: Served, key: str, entry: Entry) -> str:
+async def _taken(cache: Served, key: str, entry: Entry) -> str:
     """What became of *entry*."""
     storage = cache.holdings.storage
-    before = storage.memory.peek(key)
-    if before is not None and before.stored_ns >= entry.stored_ns:
+    if await stored_ns(storage, key) >= entry.stored_ns:
         return "older"
     lifetime = cache.lifetimes.get(entry.about.operation)
     if lifetime is None or entry.stored_ns > time.time_ns():

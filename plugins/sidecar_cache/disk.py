@@ -1,48 +1,50 @@
-"""What is in memory, on a disk as well, so that a container that starts again has it: an emptyDir survives it.
+"""The second tier: what is in memory, and more, on a disk. What memory has no room for is found there, and a container
+that starts again has it: an emptyDir survives it.
 
-One thread does all reading and writing; the loop hands over and goes on. Whatever goes wrong there is reported once and
-costs entries, never a call. SQLite keeps its file whole over a crash; what a disk may still do to it is caught entry by
-entry, by the proof that each carries.
+One thread writes, another reads; the loop hands over and goes on. Which keys are there is known without asking. What is
+written once stays until it makes room for what is worth more; that memory lets go of it changes nothing.
 """
 
 import asyncio
 import contextlib
 import logging
-import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from sidecar_cache.codec import Codec, Garbled
 from sidecar_cache.entry import Entry
-from sidecar_cache.rows import Row, Rows
+from sidecar_cache.index import Index
+from sidecar_cache.pending import Pending, Unwanted
+from sidecar_cache.reading import Reader
+from sidecar_cache.rows import Rows, is_damage
+from sidecar_cache.rows.view import View
+from sidecar_cache.writing import Delivered, Writer, summary_of
 
 logger = logging.getLogger(__name__)
 
 SMALLEST_BYTES: Final = 4 * 1024 * 1024
 """A smaller bound has no room for a journal and one speech."""
-_WAITING: Final = 4096
-_WAITING_BYTES: Final = 16 * 1024 * 1024
-_FORGETTING: Final = 65_536
-"""Keys that wait to be removed; with more than that, everything is."""
-_DELIVERED_BYTES: Final = 1024 * 1024
-_DELIVERED: Final = 32
-_LOADING_SECONDS: Final = 20.0
-_PAUSE_SECONDS: Final = 30.0
-"""How long a disk that failed is left alone."""
+_PAGE: Final = 512
+"""Entries that are told of at once."""
+_PATIENCE_SECONDS: Final = 5.0
+"""Of those who look into it."""
+
+Seen = TypeVar("Seen")
+Deliver = Callable[[Sequence[Delivered]], object]
 
 
-class _Job(NamedTuple):
+class Told(NamedTuple):
+    """What is known of an entry without reading all of it."""
+
     key: str
-    entry: Entry | None
-    """None to forget the key."""
-    calls: float = 0.0
-
-    @property
-    def data_bytes(self) -> int:
-        return 0 if self.entry is None else len(self.entry.data)
+    entry: Entry
+    """Without its data, its chunks and the parts of its key."""
+    size_bytes: int
+    """Of its data."""
+    calls: float
 
 
 class Disk:
@@ -50,284 +52,273 @@ class Disk:
     Args:
         max_bytes: what may be taken there, journals included: a little less than the volume's ``sizeLimit``.
         clock: monotonic.
+        budget_seconds: how long a call waits for it at most.
 
     Raises:
         ValueError: *max_bytes* is too small.
     """
 
     def __init__(
-        self, directory: Path, max_bytes: int, codec: Codec, clock: Callable[[], float] = time.monotonic
+        self,
+        directory: Path,
+        max_bytes: int,
+        codec: Codec,
+        clock: Callable[[], float] = time.monotonic,
+        budget_seconds: float = 0.02,
     ) -> None:
         if max_bytes < SMALLEST_BYTES:
             raise ValueError(f"is too small: at least {SMALLEST_BYTES} bytes")
-        self.stored = 0
-        self.dropped = 0
-        """Not written: the disk was too slow, full or broken."""
-        self.garbled = 0
-        """Read, and found damaged or sealed with another secret."""
-        self.trouble = ""
-        """What is wrong with the disk now; "" if nothing is."""
-        self._rows = Rows(directory, max_bytes)
+        self.max_bytes = max_bytes
         self._codec = codec
-        self._clock = clock
-        self._jobs: dict[str, _Job] = {}
-        self._waiting_bytes = 0
-        self._ranking: dict[str, float] = {}
-        self._clearing = False
-        self._unwanted: list[Callable[[Entry], bool]] = []
-        self._wake = threading.Condition()
-        self._closing_at: float | None = None
-        self._paused_until = 0.0
-        self._thread: threading.Thread | None = None
+        self._index = Index()
+        self._rows = Rows(directory, max_bytes, self._index)
+        self._pending = Pending()
+        self._reader = Reader(self._read, self._leave, self._fail, budget_seconds=budget_seconds, clock=clock)
+        self._writer = Writer(self._rows, self._pending, codec, clock, self._reader.let_go)
+        self._view: View | None = None
+        """The reader's."""
+        self._looking = asyncio.Lock()
+        self._loading: _Loading | None = None
+        self._deliver: Deliver
+        self._refused = self._garbled = 0
+
+    def __contains__(self, key: str) -> bool:
+        """Whether it is there, or on its way there."""
+        job = self._pending.find(key)
+        if job is not None:
+            return job.entry is not None
+        return key in self._index and not self._pending.clears
+
+    def start(self, deliver: Deliver, max_bytes: int) -> None:
+        """Begin, in the background, with what was kept before.
+
+        Args:
+            deliver: is given entries, the best first, by the running loop; at last none, which is the end. What is
+                recalled is given to it, too.
+            max_bytes: at most so much of what was kept before.
+        """
+        loop, self._deliver, self._loading = asyncio.get_running_loop(), deliver, _Loading()
+
+        def loaded(batch: list[Delivered]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
+                loop.call_soon_threadsafe(self._loaded, batch)
+
+        self._writer.start(loaded, max_bytes)
+        self._reader.start(lambda read: deliver([read]))
+
+    async def recall(self, key: str) -> Entry | str:
+        """The entry under *key*, which is delivered as well; or why there is none, "" if it is simply not there.
+
+        What is not there, and what is still on its way there, costs no time; all else is waited for within the budget.
+        """
+        job = self._pending.find(key)
+        if job is not None:
+            if job.entry is None:
+                return ""
+            self._reader.counts["hit"] += 1
+            self._deliver([Delivered(key, job.entry, job.calls + 1.0)])
+            return job.entry
+        if key not in self._index or self._pending.clears:
+            return ""
+        return await self._reader.recall(key, self._pending.unwanted)
+
+    def keep(self, key: str, entry: Entry, calls: float = 0.0) -> None:
+        """Have *entry* written, unless too much waits already."""
+        self._void(key)
+        if self._writer.is_paused:
+            self._pending.forget(key)  # what stands there under this key is out of date
+            self._refused += 1
+        elif not self._pending.keep(key, entry, calls):
+            self._refused += 1
+
+    def forget(self, key: str) -> None:
+        """Have it gone, however long that takes; from now on it is not found."""
+        self._void(key)
+        self._pending.forget(key)
+
+    def forget_all(self, unwanted: Unwanted) -> None:
+        """Have those gone of which *unwanted* says so; it is asked by the disk's threads, too."""
+        self._pending.forget_all(unwanted)
+        self._reader.void_all()
+        if self._loading is not None:
+            self._loading.unwanted.append(unwanted)
+
+    def clear(self) -> None:
+        self._pending.clear()
+        self._reader.void_all()
+        if self._loading is not None:
+            self._loading.unwanted.append(lambda _: True)
+
+    def rank(self, calls: Iterable[tuple[str, float]]) -> None:
+        """Note how many calls asked for what: it decides who stays and who is read first at the next start."""
+        self._pending.rank(calls)
+
+    async def close(self, within_seconds: float) -> None:
+        """Write what waits, at most so long."""
+        await self._reader.close(within_seconds / 4)
+        await self._writer.close(within_seconds)
+
+    # -- for whoever has time ------------------------------------------------------------------------------------------
+
+    async def look(self, key: str) -> Delivered | None:
+        """The entry under *key*, without a call that asks for it; None as well if it cannot be read."""
+        job = self._pending.find(key)
+        if job is not None:
+            return None if job.entry is None else Delivered(key, job.entry, job.calls)
+        unwanted = self._pending.unwanted
+        read = await self._aside(lambda view: self._found(view, key)) if key in self else None
+        return None if read is None or any(each(read.entry) for each in unwanted) else read
+
+    def waiting(self) -> list[Delivered]:
+        """What is still to be written."""
+        jobs = self._pending.items().values()
+        return [Delivered(job.key, job.entry, job.calls) for job in jobs if job.entry is not None]
+
+    async def told(self, prefix: str = "", after: str = "") -> AsyncIterator[list[Told]]:
+        """What has been written under keys that begin with *prefix* and come after *after*, in order of the keys, some
+        at a time; nothing if it cannot be read.
+        """
+        unwanted, pending, more = self._pending.unwanted, self._pending.items(), not self._pending.clears
+        while more and (found := await self._aside(partial(self._page, prefix, after))):
+            page, after, more = found
+            yield [each for each in page if each.key not in pending and not any(no(each.entry) for no in unwanted)]
+
+    async def _aside(self, action: Callable[[View], Seen]) -> Seen | None:
+        """What *action* sees, by another thread, one at a time; None if the disk fails, or hangs."""
+
+        def seen() -> Seen:
+            with contextlib.closing(View(self._rows.path, self._rows.generation)) as view:
+                return action(view)
+
+        if not self._rows.is_open:
+            return None
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._looking.acquire()
+                looking = asyncio.create_task(asyncio.to_thread(seen))
+                looking.add_done_callback(lambda _: self._looking.release())
+                return await asyncio.shield(looking)
+        except Exception as error:
+            logger.warning("cache on disk: cannot be looked into: %s: %s", type(error).__name__, error)
+            return None
+
+    def _page(self, prefix: str, after: str, view: View) -> tuple[list[Told], str, bool]:
+        """Some, the key that comes last, and whether there may be more."""
+        found, told = view.summaries(prefix, after, _PAGE), []
+        for row in found:
+            with contextlib.suppress(Garbled):
+                told.append(Told(row.key, summary_of(self._codec, row.key, row.summary), row.size, row.calls))
+        return told, found[-1].key if found else "", len(found) == _PAGE
+
+    # -- in the reader's thread ----------------------------------------------------------------------------------------
+
+    def _read(self, key: str) -> Delivered | None:
+        generation = self._rows.generation
+        if self._view is None or self._view.generation != generation:
+            self._leave()
+            self._view = View(self._rows.path, generation)
+        try:
+            read = self._found(self._view, key)
+        except Garbled:
+            raise
+        except Exception as error:
+            self._leave()
+            if is_damage(error):
+                self._writer.suspect(error, generation)
+            raise
+        return None if read is None else read._replace(calls=read.calls + 1.0)
+
+    def _found(self, view: View, key: str) -> Delivered | None:
+        found = view.found(key)
+        return None if found is None else Delivered(key, self._codec.decode(key, found[0]), found[1])
+
+    def _leave(self) -> None:
+        view, self._view = self._view, None
+        if view is not None:
+            view.close()
+
+    # -- what threads found --------------------------------------------------------------------------------------------
+
+    def _fail(self, key: str, error: Exception) -> bool:
+        """What could not be read under *key*; whether that is the disk's fault."""
+        if isinstance(error, Garbled):
+            self._garbled += 1
+            if key:
+                self.forget(key)
+            return False
+        return True
+
+    def _loaded(self, batch: list[Delivered]) -> None:
+        loading = self._loading
+        assert loading is not None
+        if not batch:
+            self._loading = None
+            self._deliver([])
+        elif valid := [each for each in batch if loading.is_valid(each)]:
+            self._deliver(valid)
+
+    def _void(self, key: str) -> None:
+        """What is being read under *key* is out of date."""
+        self._reader.void(key)
+        if self._loading is not None:
+            self._loading.keys.add(key)
+
+    # -- telling -------------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Entries that have been written and are there still."""
+        return len(self._index)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of calls that asked for what is there."""
+        return self._reader.counts
+
+    @property
+    def stored(self) -> int:
+        return self._writer.stored
+
+    @property
+    def dropped(self) -> int:
+        """Not written: the disk was too slow, full or broken."""
+        return self._writer.dropped + self._refused
+
+    @property
+    def garbled(self) -> int:
+        """Read, and found damaged or sealed with another secret."""
+        return self._writer.garbled + self._garbled
 
     @property
     def evicted(self) -> int:
         return self._rows.evicted
 
-    def start(self, deliver: Callable[[Sequence[tuple[str, Entry, float]]], object], max_bytes: int) -> None:
-        """Begin, in the background, with what was kept before.
-
-        Args:
-            deliver: is given keys, entries and how many calls asked for them, some at a time and the best first, by
-                the running loop; at last none, which is the end.
-            max_bytes: at most so much of it.
-        """
-        loop = asyncio.get_running_loop()
-
-        def given(batch: list[tuple[str, Entry, float]]) -> None:
-            loop.call_soon_threadsafe(deliver, batch)
-
-        self._closing_at = None
-        self._thread = threading.Thread(target=self._run, args=(given, max_bytes), name="sidecar-cache", daemon=True)
-        self._thread.start()
-
-    def keep(self, key: str, entry: Entry, calls: float = 0.0) -> None:
-        """Have *entry* written, unless too much waits already."""
-        with self._wake:
-            before = self._jobs.get(key)
-            waiting_bytes = self._waiting_bytes + len(entry.data) - (before.data_bytes if before else 0)
-            paused = self._clock() < self._paused_until
-            if paused or waiting_bytes > _WAITING_BYTES or len(self._jobs) >= _WAITING:
-                # what stands there under this key is out of date
-                self._put(_Job(key, None))
-                self.dropped += 1
-            else:
-                self._put(_Job(key, entry, calls))
-
-    def forget(self, key: str) -> None:
-        """Have it gone: this waits as long as it must, for it may be wrong."""
-        with self._wake:
-            self._put(_Job(key, None))
-            if len(self._jobs) > _FORGETTING:
-                self._clear()
-
-    def forget_all(self, unwanted: Callable[[Entry], bool]) -> None:
-        """Have those gone of which *unwanted* says so; it is asked by the disk's thread, too."""
-        with self._wake:
-            for job in list(self._jobs.values()):
-                if job.entry is not None and unwanted(job.entry):
-                    self._put(_Job(job.key, None))
-            self._unwanted.append(unwanted)
-            self._wake.notify()
-
-    def clear(self) -> None:
-        with self._wake:
-            self._clear()
-
-    def rank(self, calls: Iterable[tuple[str, float]]) -> None:
-        """Note how many calls asked for what: it decides who stays and who is read first at the next start."""
-        with self._wake:
-            self._ranking = dict(calls)
-            self._wake.notify()
-
-    def _put(self, job: _Job) -> None:
-        before = self._jobs.pop(job.key, None)
-        self._waiting_bytes += job.data_bytes - (before.data_bytes if before else 0)
-        self._jobs[job.key] = job
-        self._wake.notify()
-
-    def _clear(self) -> None:
-        self._jobs.clear()
-        self._ranking.clear()
-        self._waiting_bytes = 0
-        self._clearing = True
-        self._wake.notify()
-
-    async def close(self, within_seconds: float) -> None:
-        """Write what waits, at most so long."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        with self._wake:
-            self._closing_at = self._clock() + within_seconds
-            self._wake.notify()
-        await asyncio.to_thread(thread.join, within_seconds + 0.5)
-        if thread.is_alive():
-            logger.warning("cache on disk: still writing after %g s; the rest is left", within_seconds)
-
-    # -- in the thread -------------------------------------------------------------------------------------------------
-
-    def _run(self, deliver: Callable[[list[tuple[str, Entry, float]]], None], max_bytes: int) -> None:
-        self._trying(lambda: self._load(deliver, max_bytes))
-        with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
-            deliver([])
-        while self._awaits_work():
-            self._work()
-        if self._jobs:
-            logger.warning("cache on disk: %d entries were not written or removed in time", len(self._jobs))
-        self._trying(self._rows.close)
-
-    def _awaits_work(self) -> bool:
-        """Wait until there is something to do; False at the end."""
-        with self._wake:
-            while self._closing_at is None:
-                pause_seconds = self._paused_until - self._clock()
-                if pause_seconds <= 0.0 and (self._jobs or self._ranking or self._clearing or self._unwanted):
-                    return True
-                self._wake.wait(pause_seconds if pause_seconds > 0.0 else None)
-            self._paused_until = 0.0  # one last try
-            return bool(self._jobs or self._clearing or self._unwanted) and not self._is_late
-
-    def _work(self) -> None:
-        """Write all there is to write now: first what is to go."""
-        with self._wake:
-            jobs, self._jobs = sorted(self._jobs.values(), key=lambda job: job.entry is not None), {}
-            clearing, self._clearing = self._clearing, False
-            ranking, self._ranking = self._ranking, {}
-            unwanted, self._unwanted = self._unwanted, []
-        done = 0
-        if clearing:
-            clearing = not self._trying(self._erase)
-        if unwanted and not self._trying(lambda: self._forget_all(unwanted)):
-            self._unwanted = unwanted + self._unwanted
-        if not clearing and ranking:
-            self._trying(lambda: self._note_ranks(ranking))
-        while not clearing and done < len(jobs) and not self._is_late:
-            batch = self._batch(jobs, done)
-            if not self._trying(lambda batch=batch: self._write(batch)):  # type: ignore[misc]
-                break
-            done += len(batch)
-        self._put_back(jobs[done:], clearing)
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the disk now; "" if nothing is."""
+        return self._writer.trouble
 
     @property
-    def _is_late(self) -> bool:
-        return self._closing_at is not None and self._clock() >= self._closing_at
+    def is_answering(self) -> bool:
+        """Whether calls ask it at all."""
+        return self._reader.is_answering
 
-    def _batch(self, jobs: list[_Job], start: int) -> list[_Job]:
-        size, end = jobs[start].data_bytes, start + 1
-        while end < len(jobs) and (size := size + jobs[end].data_bytes) < self._rows.batch_bytes:
-            end += 1
-        return jobs[start:end]
+    @property
+    def taken_bytes(self) -> int:
+        """By entries there; journals come to that."""
+        return self._rows.taken_bytes
 
-    def _put_back(self, jobs: list[_Job], clearing: bool) -> None:
-        """Of what could not be done: what was to go has still to go, what was to be kept is no longer."""
-        with self._wake:
-            self._clearing |= clearing
-            self._waiting_bytes = sum(job.data_bytes for job in self._jobs.values())
-            for job in jobs:
-                self.dropped += job.entry is not None
-                self._jobs.setdefault(job.key, _Job(job.key, None))
-            if self._closing_at is not None and (jobs or clearing or self._unwanted):
-                self._closing_at = self._clock()
+    @property
+    def index_bytes(self) -> int:
+        """In memory, to know which keys are there."""
+        return self._index.held_bytes
 
-    def _trying(self, action: Callable[[], None]) -> bool:
-        """Whether *action* went well; if it did not, somebody is told, once."""
-        if self._clock() < self._paused_until:
-            return False
-        try:
-            if not self._rows.is_open:
-                self._rows.open()
-            action()
-        except (sqlite3.OperationalError, OSError) as error:
-            self._fail(f"{type(error).__name__}: {error}")
-            return False
-        except sqlite3.DatabaseError as error:
-            self._begin_anew(error)
-            return False
-        except Exception as error:
-            self._fail(f"{type(error).__name__}: {error}")
-            return False
-        if self.trouble:
-            self.trouble = ""
-            logger.warning("cache on disk: works again")
-        return True
 
-    def _fail(self, trouble: str) -> None:
-        self._paused_until = self._clock() + _PAUSE_SECONDS
-        if trouble != self.trouble:
-            self.trouble = trouble
-            logger.warning(
-                "cache on disk: %s: %s; the cache goes on in memory alone, and tries it again every %d s",
-                self._rows.path,
-                trouble,
-                _PAUSE_SECONDS,
-            )
+class _Loading:
+    """What has become void while it was read to be delivered at the start."""
 
-    def _begin_anew(self, error: Exception) -> None:
-        try:
-            self._rows.move_aside()
-            self._rows.open()
-        except (OSError, sqlite3.Error) as further:
-            self._fail(f"{type(further).__name__}: {further}")
-            return
-        logger.warning("cache on disk: %s: %s; it was moved aside, and a new one begun", self._rows.path, error)
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+        self.unwanted: list[Unwanted] = []
 
-    def _load(self, deliver: Callable[[list[tuple[str, Entry, float]]], None], max_bytes: int) -> None:
-        until = self._clock() + _LOADING_SECONDS
-        batch: list[tuple[str, Entry, float]] = []
-        size = loaded = 0
-        garbled: list[str] = []
-        for row in self._rows.best():
-            try:
-                entry = self._codec.decode(row.key, row.found)
-            except Garbled:
-                garbled.append(row.key)
-                continue
-            loaded += entry.held_bytes
-            if loaded > max_bytes or self._closing_at is not None or self._clock() > until:
-                break
-            batch.append((row.key, entry, row.calls))
-            size += entry.held_bytes
-            if len(batch) >= _DELIVERED or size >= _DELIVERED_BYTES:
-                deliver(batch)
-                batch, size = [], 0
-        if batch:
-            deliver(batch)
-        if garbled:
-            self.garbled += len(garbled)
-            logger.warning("cache on disk: %d entries left out: damaged, or sealed with another secret", len(garbled))
-            with self._rows.batch():
-                for key in garbled:
-                    self._rows.forget(key)
-
-    def _write(self, jobs: list[_Job]) -> None:
-        stored = refused = 0
-        with self._rows.batch():
-            for job in jobs:
-                if job.entry is None:
-                    self._rows.forget(job.key)
-                elif self._rows.keep(Row(job.key, self._codec.encode(job.key, job.entry), job.calls)):
-                    stored += 1
-                else:
-                    refused += 1
-        self.stored += stored
-        self.dropped += refused
-
-    def _forget_all(self, unwanted: list[Callable[[Entry], bool]]) -> None:
-        going = []
-        for row in self._rows.best():
-            with contextlib.suppress(Garbled):
-                entry = self._codec.decode(row.key, row.found)
-                if any(each(entry) for each in unwanted):
-                    going.append(row.key)
-        with self._rows.batch():
-            for key in going:
-                self._rows.forget(key)
-
-    def _erase(self) -> None:
-        with self._rows.batch():
-            self._rows.clear()
-
-    def _note_ranks(self, ranking: dict[str, float]) -> None:
-        with self._rows.batch():
-            self._rows.rank(ranking.items())
+    def is_valid(self, read: Delivered) -> bool:
+        return read.key not in self.keys and not any(no(read.entry) for no in self.unwanted)

@@ -1,5 +1,7 @@
 """What is kept of an answer. No I/O."""
 
+import time
+
 from msgspec import Struct
 
 #: Of an entry: the object itself with its numbers and what tells about it; of each text and each part of its key.
@@ -70,3 +72,8 @@ def _allocated_bytes(content: bytes) -> int:
     """What *content* takes in memory."""
     size = len(content) + len(content) // _GAPS_SHARE + _BYTES_OVERHEAD
     return size if size < _MAPPED_BYTES else size + _PAGE_BYTES
+
+
+def age_seconds(entry: Entry) -> float:
+    """How long ago *entry* was stored; 0.0 where the clock was set back since."""
+    return max(time.time_ns() - entry.stored_ns, 0) / 1e9

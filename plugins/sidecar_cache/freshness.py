@@ -10,12 +10,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from sidecar import Headers
+from sidecar import Headers, Response
 
 _DIRECTIVE: Final = re.compile(r'([a-z-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,;]*)))?', re.IGNORECASE)
 _ENDLESS: Final = float("inf")
 #: ``Cache-Status`` of an answer that came from the provider for somebody else who asked the same.
 COLLAPSED: Final = "agent-sidecar; fwd=uri-miss; collapsed"
+#: Why the cache has forwarded a call (RFC 9211 section 2.2): it was not to be looked up; nothing is kept under its key;
+#: what is kept has no form that would do, is out of date, or is not what the agent wants of caches.
+BYPASS, URI_MISS, MISS, STALE, REQUEST = "bypass", "uri-miss", "miss", "stale", "request"
 #: What numbers of seconds that overflow stand for (RFC 9111 section 1.2.2).
 _MOST_SECONDS: Final = 1 << 31
 
@@ -114,3 +117,21 @@ def hit_lines(age_seconds: float, left_seconds: float, detail: str = "") -> byte
     """Header lines of an answer that was stored."""
     told = f"; detail={detail}".encode() if detail else b""
     return b"Age: %d\r\nCache-Status: agent-sidecar; hit; ttl=%d%b\r\n" % (max(age_seconds, 0), left_seconds, told)
+
+
+def forwarded(response: Response, why: str, *, stored: bool = False) -> Response:
+    """*response*, which the provider has given, saying so.
+
+    Args:
+        stored: whether it is taken in as it flows.
+    """
+    headers = response.headers.end_to_end()
+    block = headers.block + _FORWARDED[why, stored]
+    return response.with_headers(Headers.passing(block, headers.stated_length))
+
+
+_FORWARDED: Final = {
+    (why, stored): f"Cache-Status: agent-sidecar; fwd={why}{'; stored' if stored else ''}\r\n".encode()
+    for why in (BYPASS, URI_MISS, MISS, STALE, REQUEST)
+    for stored in (False, True)
+}

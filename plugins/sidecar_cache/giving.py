@@ -5,15 +5,10 @@ import time
 from sidecar import Body, Exchange, Headers, Operation, Response
 from sidecar_cache.control import Control
 from sidecar_cache.entry import Entry
-from sidecar_cache.forms import given_as, plainly, renewal_of, stamps_in, wanted_of
+from sidecar_cache.forms import Unconvertible, given_as, is_accepted, plainly, renewal_of, stamps_in, wanted_of
 from sidecar_cache.holdings import Given, Holdings
-from sidecar_cache.identity import Identity
+from sidecar_cache.identity import Identity, read_head
 from sidecar_cache.replay import replayed
-
-
-def age_seconds(entry: Entry) -> float:
-    """How long ago *entry* was stored; 0.0 where the clock was set back since."""
-    return max(time.time_ns() - entry.stored_ns, 0) / 1e9
 
 
 def ready(held: Holdings, exchange: Exchange, identity: Identity, entry: Entry) -> Given:
@@ -41,10 +36,13 @@ def response_of(given: Given, age: float, name: str, pace: float | None) -> Resp
 
 
 def _made(exchange: Exchange, entry: Entry, control: Control) -> Given:
-    wanted = wanted_of(exchange)
+    wanted, accepted = wanted_of(exchange), read_head(exchange.request.headers).codings
     turned, renewal = entry if wanted is None else given_as(entry, wanted), None
+    if exchange.operation is Operation.CHAT or not is_accepted(turned, accepted):
+        coded, turned = turned, plainly(turned)
+        if turned is not coded and not accepted.plain:
+            raise Unconvertible("the agent does not accept it without a content coding")
     if exchange.operation is Operation.CHAT and exchange.call is not None:
-        turned = plainly(turned)
         renewal = renewal_of(turned.data, stamps_in(turned, exchange.call.endpoint))
     turned_bytes = 0 if turned.data is entry.data else turned.held_bytes
     return Given(turned, renewal, turned_bytes + (0 if renewal is None else renewal.held_bytes), control)

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from sidecar import Exchange, Headers, Operation, Provider
 from sidecar.credentials import HEADERS as CREDENTIAL_HEADERS
 from sidecar.credentials import QUERY as CREDENTIAL_QUERY
@@ -20,14 +22,16 @@ from sidecar_cache.rules import endpoint_of
 from sidecar_cache.rules.bodies import Parts as BodyParts
 from sidecar_cache.rules.bodies import content_of, parts_in
 from sidecar_cache.rules.endpoint import WHOLE, Endpoint, LeftOut, Members
-from sidecar_cache.rules.headers import codings, is_noise
+from sidecar_cache.rules.headers import ACCEPT_ENCODING, Accepted, codings, is_noise
 from sidecar_cache.rules.json_values import written
 from sidecar_cache.rules.pairs import of_query
 from sidecar_cache.rules.unsuitable import Unsuitable
 
-__all__ = ["Head", "Identity", "Opening", "Part", "Unsuitable", "identity_of", "opening_of", "read_head"]
+__all__ = ["Head", "Identity", "Opening", "Part", "Terms", "Unsuitable", "identity_of", "opening_of", "read_head"]
 
-_CREDENTIALS: Final = frozenset((*(name.encode() for name in CREDENTIAL_HEADERS), b"proxy-authorization"))
+_REPLACED: Final = frozenset(name.encode() for name in CREDENTIAL_HEADERS)
+"""By a provider's credential, where one is configured (`sidecar.credentials.identified`)."""
+_CREDENTIALS: Final = _REPLACED | {b"proxy-authorization", b"x-folder-id"}
 _OPERATIONS: Final = frozenset((Operation.STT, Operation.TTS, Operation.CHAT))
 _DIGEST_BYTES: Final = 8
 _MOST_NAME: Final = 48
@@ -42,6 +46,10 @@ class Head(NamedTuple):
     """Those that could change the answer, by name in lower case, in order."""
     content_type: str
     media_type: str
+    codings: Accepted
+    """Those that the answer may have."""
+    delivery: str
+    """The same in a word, with a space before it."""
     controls: Controls
     retried: bool
     """The agent's library says that it tries again."""
@@ -60,12 +68,20 @@ def read_head(headers: Headers) -> Head:
 
 def _read_head(headers: Headers) -> Head:
     telling = [(lower, value) for name, value in headers.fields if not is_noise(lower := name.lower())]
+    accepted = codings([value for name, value in telling if name == ACCEPT_ENCODING])
+    telling = [field for field in telling if field[0] != ACCEPT_ENCODING]
+    if accepted.odd:
+        telling.append((ACCEPT_ENCODING, accepted.odd))
+    if [value for name, value in telling if name == b"accept"] == [b"*/*"]:
+        telling.remove((b"accept", b"*/*"))
     telling.sort(key=_name)  # those of one name keep their order
     content_type = headers.get("content-type") or ""
     return Head(
         tuple(telling),
         content_type,
         content_type.partition(";")[0].strip().lower(),
+        accepted,
+        f" {','.join(sorted(accepted.known))}" if accepted.known else "",
         controls_of(headers),
         (headers.get_bytes(b"x-stainless-retry-count") or b"0") != b"0",
     )
@@ -82,6 +98,18 @@ class Part(NamedTuple):
     """Legible: ``tenant``, ``query.model``, ``header.accept``, ``body.voice``, ``messages.last``, ``form.file``."""
     digest: int
     """64 bits."""
+
+
+class Terms(Struct, frozen=True, eq=False):
+    """What the owner of a cache says of calls that they do not say themselves."""
+
+    pod: bool = False
+    """Whether all agents whose credentials are replaced by one of the sidecar's own are one."""
+    stateless: bool = False
+    """Whether nobody reads by their identifiers what a provider keeps of answers."""
+
+
+NOTHING_SAID: Final = Terms()
 
 
 class Opening(NamedTuple):
@@ -107,7 +135,7 @@ class Identity:
         content: what its body says; None where that is not remembered.
     """
 
-    __slots__ = ("_content", "_opening", "_parts", "delivery", "key")
+    __slots__ = ("_content", "_opening", "_parts", "delivery", "for_all", "key")
 
     def __init__(
         self,
@@ -121,6 +149,8 @@ class Identity:
         self.delivery = delivery
         """The form in which the answer is wanted, where that is not in the key: whole, stream, stream with usage,
         array."""
+        self.for_all = False
+        """Whether it is that of an answer for all agents of the pod, which was fetched before any of them asked."""
         self._opening = opening
         self._content = content
         self._parts: tuple[Part, ...] | None = None
@@ -145,7 +175,9 @@ class Identity:
     @property
     def alone(self) -> "Identity":
         """The same without its content, to be kept."""
-        return Identity(self.key, self.delivery)
+        alone = Identity(self.key, self.delivery)
+        alone.for_all = self.for_all
+        return alone
 
     def _taken_apart(self) -> tuple[Part, ...]:
         opening, content = self._opening, self._content
@@ -159,7 +191,7 @@ class Identity:
         return (*before, *body)
 
 
-def opening_of(exchange: Exchange, head: Head, secret: bytes) -> Opening:
+def opening_of(exchange: Exchange, head: Head, secret: bytes, terms: Terms = NOTHING_SAID) -> Opening:
     """What the key of a call begins with; of a head that comes again this is remembered.
 
     Args:
@@ -170,25 +202,27 @@ def opening_of(exchange: Exchange, head: Head, secret: bytes) -> Opening:
     """
     provider, target, template = exchange.provider, exchange.request.target, exchange.request.headers.template
     if template is not None:
-        known = template.memo.get(Opening)
+        known = template.memo.get(terms)
         if isinstance(known, Opening) and known[:3] == (provider, target, secret):
             return known
-    found = _opening_of(exchange, head, secret)
+    found = _opening_of(exchange, head, secret, terms)
     if template is not None:
-        template.memo[Opening] = found
+        template.memo[terms] = found
     return found
 
 
-def _opening_of(exchange: Exchange, head: Head, secret: bytes) -> Opening:
+def _opening_of(exchange: Exchange, head: Head, secret: bytes, terms: Terms) -> Opening:
     provider, call, request = exchange.provider, exchange.call, exchange.request
     dialect = provider.dialect
     if call is None or dialect is None or call.operation not in _OPERATIONS or request.method != "POST" or call.socket:
         raise Unsuitable("not a call whose answer depends on its request alone")
-    endpoint = endpoint_of(dialect.name, call.endpoint)
+    endpoint = endpoint_of(dialect.name, call.endpoint, stateless=terms.stateless)
     origin, credential = provider.origin, provider.credential
+    replaced = terms.pod and credential is not None
     # by its place too: one name may stand for many servers, as that of a cloud whose customers have hosts of their own
     place = (provider.name, origin.scheme, origin.host, str(origin.port), provider.path)
-    tenant: list[bytes | None] = [b"" if credential is None else b"sidecar's: " + credential.reveal.encode()]
+    whose = b"the pod's: " if replaced else b"sidecar's: "
+    tenant: list[bytes | None] = [b"" if credential is None else whose + credential.reveal.encode()]
     fields: dict[str, list[bytes | None]] = {
         "provider": [each.encode() for each in place],
         "endpoint": [dialect.name.encode(), call.operation.encode(), (endpoint.known_as or call.endpoint).encode()],
@@ -196,7 +230,7 @@ def _opening_of(exchange: Exchange, head: Head, secret: bytes) -> Opening:
         "tenant": tenant,
         "header.content-type": [_kind(head)],
     }
-    for name, values in sorted(of_query(request.query).items()):
+    for name, values in sorted(of_query(_unidentified(request.query) if replaced else request.query).items()):
         if name.startswith("callback") or (name == "webhook" and values != [b"false"]):
             raise Unsuitable("the answer goes elsewhere")
         if name.lower() in CREDENTIAL_QUERY or name in endpoint.account:
@@ -204,12 +238,11 @@ def _opening_of(exchange: Exchange, head: Head, secret: bytes) -> Opening:
         elif not _is_left_out(endpoint.query, name, values):
             fields[f"query.{name}"] = values
     for field, value in head.fields:
-        if field in _CREDENTIALS or field == b"x-folder-id":
-            tenant += (b"header %b" % field, value)
-        else:
-            fields.setdefault(f"header.{field.decode('latin-1')}", []).append(
-                codings(value) if field == b"accept-encoding" else value
-            )
+        if field in _CREDENTIALS:
+            if not (replaced and field in _REPLACED):
+                tenant += (b"header %b" % field, value)
+        elif field != b"accept" or not endpoint.ignores_accept:
+            fields.setdefault(f"header.{field.decode('latin-1')}", []).append(value)
     names = sorted(fields)
     digests = [_digest(secret, name, fields[name]) for name in names]
     return Opening(
@@ -220,8 +253,18 @@ def _opening_of(exchange: Exchange, head: Head, secret: bytes) -> Opening:
         tuple([_legible(name) for name in names]),
         b"".join([digest[:_DIGEST_BYTES] for digest in digests]),
         endpoint,
-        WHOLE if endpoint.delivery is None else endpoint.delivery(request.path, request.query),
+        (WHOLE if endpoint.delivery is None else endpoint.delivery(request.path, request.query)) + head.delivery,
     )
+
+
+def _unidentified(query: str) -> str:
+    """*query* without the fields that a configured credential replaces."""
+    return "&".join([item for item in query.split("&") if _name_in(item) not in CREDENTIAL_QUERY])
+
+
+def _name_in(item: str) -> str:
+    name, equals, _ = item.partition("=")
+    return name if equals else ""
 
 
 def _kind(head: Head) -> bytes:
@@ -260,7 +303,8 @@ def identity_of(opening: Opening, head: Head, data: bytes, *, by_samples: bool =
     else:
         for name, values in content:
             digest.update(_digest(b"", name, values))
-    return Identity(digest.hexdigest()[:32], opening.delivery if delivery is None else delivery, opening, content)
+    wanted = opening.delivery if delivery is None else delivery + head.delivery
+    return Identity(digest.hexdigest()[:32], wanted, opening, content)
 
 
 def _digest(secret: bytes, name: str, values: Iterable[bytes | memoryview | None]) -> bytes:

@@ -2,6 +2,8 @@
 
 import time
 from array import array
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 
 from msgspec import Struct
 
@@ -10,10 +12,13 @@ from sidecar_cache.config import Price
 from sidecar_cache.entry import About, Entry
 from sidecar_cache.fitness import judged
 from sidecar_cache.flights import Flight
+from sidecar_cache.slices import Slices
 
 #: Headers of an answer that belong to its content. All others told of one particular call at the provider.
 KEPT = (b"content-type", b"content-encoding", b"content-language", b"content-disposition")
 _MOST_MICROSECONDS = (1 << 32) - 1
+#: Chunks whose times are noted before others have their turn.
+_SLICE_CHUNKS = 100
 
 
 class Purpose(Struct, frozen=True, eq=False):
@@ -23,9 +28,15 @@ class Purpose(Struct, frozen=True, eq=False):
     """call, warm, refresh, control."""
     stored: Entry | None = None
     """What the answer is to be compared with."""
+    for_all: bool = False
+    """Whether the answer is for all agents of the pod whose credentials are replaced by the sidecar's own."""
+    told: Callable[[bool], None] | None = None
+    """Told in the end whether the answer is kept, if it was a whole one of status 200."""
 
 
 CALLED = Purpose("call")
+
+Parts = tuple[tuple[str, int], ...]
 
 
 class Unkept(Exception):
@@ -36,46 +47,58 @@ def entry_of(
     exchange: Exchange,
     response: Response,
     flight: Flight,
-    parts: tuple[tuple[str, int], ...],
+    parts: Callable[[], Parts],
     fresh_seconds: float,
     purpose: Purpose,
-) -> Entry:
+    *,
+    substitutes: bool = False,
+) -> Slices[Entry]:
     """
     Args:
-        parts: of the call's identity, if they are to be known.
+        parts: gives those of the call's identity, if they are to be known.
+        substitutes: whether an answer by somebody else than the provider that was asked may be kept as that one's.
 
     Raises:
         Unkept: it is not fit to be given again.
     """
+    asked, answered_by = exchange.provider.name, response.answered_by or exchange.provider.name
+    if answered_by != asked and not substitutes:
+        raise Unkept(f"{answered_by} has answered in the place of {asked}")
     chunks, times = flight.chunks, flight.times
     data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    judgement = judged(exchange, response, data)
+    judgement = yield from judged(exchange, response, data)
     if judgement.objection is not None:
         raise Unkept(judgement.objection)
-    framing = b"", b""
-    if len(chunks) > 1:
-        cuts, gaps = array("I"), array("I")
-        end = 0
-        for number, chunk in enumerate(chunks[:-1]):
-            end += len(chunk)
-            cuts.append(end)
-            gaps.append(min(int((times[number + 1] - times[number]) * 1e6), _MOST_MICROSECONDS))
-        framing = cuts.tobytes(), gaps.tobytes()
+    cuts, gaps = yield from _framing(chunks, times)
     return Entry(
         status=response.status,
         block=response.headers.lines(*KEPT),
         data=data,
         chunked=response.chunked,
-        cuts=framing[0],
-        gaps=framing[1],
+        cuts=cuts,
+        gaps=gaps,
         stored_ns=time.time_ns(),
         fresh_seconds=fresh_seconds,
         waited_seconds=times[0] - flight.began,
         took_seconds=times[-1] - flight.began,
         about=about(exchange, judgement.audio_seconds),
-        parts=parts,
+        parts=parts(),
         source=purpose.source if purpose.source != "control" else "refresh",
     )
+
+
+def _framing(chunks: Sequence[bytes], times: Sequence[float]) -> Slices[tuple[bytes, bytes]]:
+    """`Entry.cuts` and `Entry.gaps`."""
+    cuts, gaps, end = array("I"), array("I"), 0
+    for at in range(0, len(chunks) - 1, _SLICE_CHUNKS):
+        some = chunks[at : min(at + _SLICE_CHUNKS, len(chunks) - 1)]
+        cuts.extend(list(accumulate(map(len, some), initial=end))[1:])
+        end = cuts[-1]
+        apart = pairwise(times[at : at + len(some) + 1])
+        gaps.extend([min(int((after - before) * 1e6), _MOST_MICROSECONDS) for before, after in apart])
+        if len(some) == _SLICE_CHUNKS:
+            yield
+    return cuts.tobytes(), gaps.tobytes()
 
 
 def about(exchange: Exchange, audio_seconds: float = 0.0) -> About:

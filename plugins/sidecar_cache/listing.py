@@ -1,17 +1,15 @@
 """What may be told of entries without telling what they say, and which of them somebody means. No I/O."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
 from sidecar import Duration
 from sidecar.codings import unpacked
-from sidecar_cache.entry import Entry
-from sidecar_cache.giving import age_seconds
-from sidecar_cache.memory import Held
+from sidecar_cache.entry import Entry, age_seconds
 
 _NAMED: Final = ("provider", "operation", "endpoint", "model", "voice", "language", "source")
 FILTERS: Final = (*_NAMED, "older")
@@ -20,6 +18,20 @@ _FIELD: Final = re.compile(rb"(?im)^(content-type|content-encoding):[ \t]*(.*?)[
 
 class Misunderstood(ValueError):
     """A question makes no sense; ``str()`` says what would."""
+
+
+class Kept(NamedTuple):
+    """An entry, and where it is."""
+
+    key: str
+    entry: Entry
+    """Where only that is known, without its data and the parts of its key."""
+    calls: float
+    """That asked for it; old ones count less."""
+    size_bytes: int
+    """Of its data."""
+    tiers: tuple[str, ...]
+    """memory, disk, or both."""
 
 
 class Legible(Struct, frozen=True, kw_only=True):
@@ -42,7 +54,7 @@ class Legible(Struct, frozen=True, kw_only=True):
     size_bytes: int
     """Of the answer as it came."""
     held_bytes: int
-    """What it takes in memory."""
+    """What it takes in memory; 0 if it is not there."""
     age_seconds: float
     fresh_seconds: float
     """For how long still; negative if it is stale."""
@@ -50,6 +62,8 @@ class Legible(Struct, frozen=True, kw_only=True):
     """That asked for it; old ones count less."""
     source: str
     """call, warm, refresh or import."""
+    tiers: tuple[str, ...]
+    """Where it is: memory, disk, or both."""
     waited_seconds: float
     """What the provider took to its first byte."""
     took_seconds: float
@@ -67,12 +81,12 @@ SORTS: Final[Mapping[str, Callable[[Legible], Any]]] = {
 }
 
 
-def legible(held: Held[Entry]) -> Legible:
-    entry, about = held.entry, held.entry.about
+def legible(kept: Kept) -> Legible:
+    entry, about = kept.entry, kept.entry.about
     age = age_seconds(entry)
     fields = fields_of(entry)
     return Legible(
-        key=held.key,
+        key=kept.key,
         provider=about.provider,
         operation=about.operation,
         endpoint=about.endpoint,
@@ -85,12 +99,13 @@ def legible(held: Held[Entry]) -> Legible:
         streamed=about.streamed,
         content_type=fields.get("content-type", ""),
         content_coding=fields.get("content-encoding", ""),
-        size_bytes=len(entry.data),
-        held_bytes=entry.held_bytes,
+        size_bytes=kept.size_bytes,
+        held_bytes=entry.held_bytes if "memory" in kept.tiers else 0,
         age_seconds=round(age, 3),
         fresh_seconds=round(entry.fresh_seconds - age, 3),
-        calls=round(held.calls, 2),
+        calls=round(kept.calls, 2),
         source=entry.source,
+        tiers=kept.tiers,
         waited_seconds=round(entry.waited_seconds, 4),
         took_seconds=round(entry.took_seconds, 4),
     )
@@ -120,23 +135,19 @@ class Selection:
         if unknown := filters.keys() - set(FILTERS):
             raise Misunderstood(f"no filter is called {', '.join(sorted(unknown))}; there are {', '.join(FILTERS)}")
         self._patterns = {name: filters[name] for name in _NAMED if name in filters}
-        self._older_seconds = 0.0
+        self.older_seconds = 0.0
+        """How old an entry must be."""
         if "older" in filters:
             try:
-                self._older_seconds = Duration(filters["older"])
+                self.older_seconds = Duration(filters["older"])
             except ValueError:
                 raise Misunderstood(f"older: expected {Duration.expected}; got {filters['older']}") from None
 
     def __call__(self, entry: Entry) -> bool:
         about = entry.about
-        if self._older_seconds and age_seconds(entry) < self._older_seconds:
+        if self.older_seconds and age_seconds(entry) < self.older_seconds:
             return False
         return all(
             fnmatchcase(entry.source if name == "source" else getattr(about, name), pattern)
             for name, pattern in self._patterns.items()
         )
-
-
-def found(prefix: str, items: Iterable[Held[Entry]]) -> list[Held[Entry]]:
-    """Those whose key begins with *prefix*."""
-    return [held for held in items if held.key.startswith(prefix)]

@@ -115,7 +115,7 @@ class Memory(Generic[Kept]):
         """Keep *entry*; whether there is room for it.
 
         Args:
-            calls: how many are known to have asked for it, as ``items`` told before a restart.
+            calls: how many are known to have asked for it, as ``items`` told once, and a disk has noted.
         """
         held_bytes = entry.held_bytes + _SLOT_BYTES
         if held_bytes > (self.max_bytes if self.max_bytes < _TINY_BYTES else self.max_bytes // _LARGEST_SHARE):
@@ -129,7 +129,7 @@ class Memory(Generic[Kept]):
             self._take_out(before)
         elif (remembered := self._ghosts.pop(hash(key), None)) is not None:
             self.held_bytes -= _GHOST_BYTES
-            weight += remembered + self._worth
+            weight = max(weight, remembered + self._worth)
         slot = self._slots[key] = _Slot(key, entry, weight, held_bytes, -1)
         self.held_bytes += held_bytes
         if weight > 0.0:

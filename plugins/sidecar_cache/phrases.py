@@ -9,6 +9,7 @@ import msgspec
 
 from sidecar import Headers, Provider, Request
 from sidecar_cache.config import Phrase
+from sidecar_cache.tenants import Agent
 
 #: What the official SDK of each dialect accepts, since that is in the key.
 _ACCEPTED: Final = {
@@ -37,37 +38,41 @@ def provider_of(phrase: Phrase, providers: Mapping[str, Provider]) -> Provider:
         raise Unspeakable(f"providers has no {phrase.provider}")
     if provider.dialect is None:
         raise Unspeakable(f"providers.{phrase.provider} has no dialect, and no call of it is kept")
-    if provider.credential is None:
-        raise Unspeakable(f"providers.{phrase.provider} has no credential, and an agent's is not here yet")
     return provider
 
 
-def request_of(phrase: Phrase, provider: Provider, text: str) -> Request:
-    """*text* as *phrase* says it is spoken. The credential comes in on its way to the provider.
+def endpoint_of(phrase: Phrase, provider: Provider) -> str:
+    """What *provider* calls the place where *phrase* is sent; "" if it is unknown."""
+    path, _, query = phrase.path.partition("?")
+    call = None if provider.dialect is None else provider.dialect.recognise("POST", path, query)
+    return "" if call is None else call.endpoint
+
+
+def request_of(phrase: Phrase, provider: Provider, text: str, agent: Agent | None = None) -> Request:
+    """*text* as *phrase* says it is spoken.
+
+    Args:
+        agent: as which it is asked for; None for any, a configured credential comes in on the way to the provider.
 
     Raises:
         Unspeakable: there is no such request.
     """
     if not _TARGET.fullmatch(phrase.path):
         raise Unspeakable(f"path: expected /v1/audio/speech or the like; got {phrase.path}")
-    headers = {
-        "Accept": _ACCEPTED.get("" if provider.dialect is None else provider.dialect.name, "*/*"),
-        "Accept-Encoding": "gzip, deflate",
-        "Content-Type": "application/json",
-    }
-    named = {name.lower(): name for name in headers}
-    for name, value in phrase.headers.items():
-        headers.pop(named.get(name.lower(), ""), None)
-        headers[name] = value
-    for name, value in headers.items():
+    if agent is None:
+        accepted = _ACCEPTED.get("" if provider.dialect is None else provider.dialect.name, "*/*")
+        headers, target = Headers.of(accept=accepted, accept_encoding="gzip, deflate"), phrase.path
+    else:
+        headers, target = agent.headers, agent.target(phrase.path)
+    for name, value in ("Content-Type", "application/json"), *phrase.headers.items():
         if not (_FIELD_NAME.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
             raise Unspeakable(f"headers: {name} or its value cannot stand in a header")
+        headers = headers.without(name).adding(name, value)
     try:
         data = msgspec.json.encode(_with_text(phrase, text))
     except (UnicodeEncodeError, TypeError) as error:
         raise Unspeakable(f"it cannot be written as JSON: {type(error).__name__}") from error
-    fields = ((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
-    return Request(method="POST", target=phrase.path, headers=Headers(fields)).with_body(data)
+    return Request(method="POST", target=target, headers=headers).with_body(data)
 
 
 def _with_text(phrase: Phrase, text: str) -> dict[str, Any]:

@@ -23,27 +23,34 @@ from sidecar import (
     waiting,
 )
 from sidecar_cache.behind import PURPOSE, Behind
-from sidecar_cache.comparing import agree
 from sidecar_cache.config import Answers, CacheConfig
 from sidecar_cache.console import told
-from sidecar_cache.control import Compared, Kind
-from sidecar_cache.entry import Entry
+from sidecar_cache.entry import Entry, age_seconds
 from sidecar_cache.flights import Flight
 from sidecar_cache.forms import Unconvertible
 from sidecar_cache.freshness import (
+    BYPASS,
     COLLAPSED,
+    MISS,
     NOTHING_ASKED,
+    REQUEST,
+    STALE,
+    URI_MISS,
     Controls,
     Lifetime,
     Standing,
+    forwarded,
     standing,
 )
-from sidecar_cache.giving import age_seconds, gateway_timeout, ready, response_of
+from sidecar_cache.giving import gateway_timeout, ready, response_of
 from sidecar_cache.holdings import Holdings, control_of, taken_over
-from sidecar_cache.identity import Head, Identity, Unsuitable, identity_of, opening_of, read_head
-from sidecar_cache.keeping import CALLED, Purpose, Unkept, cost, entry_of
+from sidecar_cache.identity import Head, Identity, Opening, Unsuitable, identity_of, opening_of, read_head
+from sidecar_cache.keeping import CALLED, Purpose
 from sidecar_cache.samples import samples_of
-from sidecar_cache.storage import Storage, key_secret
+from sidecar_cache.slices import in_turns
+from sidecar_cache.storage import MEMORY, Storage, key_secret
+from sidecar_cache.taking import Taking
+from sidecar_cache.tenants import terms_of
 from sidecar_cache.warming import Warming
 
 logger = logging.getLogger(__name__)
@@ -68,7 +75,9 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         self.holdings: Holdings
         self.behind: Behind
         self.warming: Warming
+        self._taking: Taking
         self._pace = None if config.pace == "at_once" else 1.0
+        self._terms = terms_of(config)
         self.lifetimes = {
             operation: _lifetime(answers, config.jitter)
             for operation, answers in (("tts", config.tts), ("stt", config.stt), ("chat", config.chat))
@@ -90,6 +99,7 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
             await before.warming.stop()
         self.warming = Warming(self.config, runtime.calls, runtime.providers, held, runtime.name)
         self.warming.begin()
+        self._taking = Taking(self.config, held, runtime.name)
         ranking = self._loop.create_task(self._rank())
         try:
             yield
@@ -116,34 +126,36 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         if body.data is None and body.length is not None:  # an upload without a length may last as long as it likes
             exchange = await exchange.loaded(self.config.max_request)
         headers, data = exchange.request.headers, exchange.request.body.data
-        head = read_head(headers)
+        head, purpose = read_head(headers), exchange.notes.get(PURPOSE)
+        terms = self._terms if purpose is None or not purpose.for_all else self.warming.terms
         try:
-            opening = opening_of(exchange, head, held.secret)
+            opening = opening_of(exchange, head, held.secret, terms)
             lifetime = self.lifetimes.get(exchange.operation)
             if data is None:
                 raise Unsuitable("the request's body streams past")
             if lifetime is None:
                 raise Unsuitable("such answers are not kept")
             spelled = held.spellings.recall(opening, head, data)
-            if spelled is None and held.flood.carries(data) and exchange.notes.get(PURPOSE) is None:
+            if spelled is None and held.flood.carries(data) and purpose is None:
                 raise Unsuitable("calls come in a flood, and none of them comes again")
             identity = spelled or identity_of(opening, head, data, by_samples=self.config.by_samples)
         except Unsuitable as obstacle:
             self._note(exchange, "skip", str(obstacle))
-            return await call_next(exchange)
+            return self._forwarded(await call_next(exchange), BYPASS)
         key, controls = identity.key, head.controls
         if controls.no_store:
             self._note(exchange, "skip", "the agent forbids it", key=key[:12])
-            return await call_next(exchange)
-        if (purpose := exchange.notes.get(PURPOSE)) is not None:
+            return self._forwarded(await call_next(exchange), BYPASS)
+        if purpose is not None:
             return await self._led(exchange, call_next, identity, lifetime, purpose)
-        entry = held.storage.memory.recall(key)
-        if entry is None and held.storage.shared is not None:
-            entry = await held.storage.recall_from_afar(key)
+        entry, where = held.storage.memory.recall(key), MEMORY
+        if entry is None or identity.for_all:
+            identity, entry, where = await self._found(exchange, opening, head, data, identity, entry)
+            key = identity.key
         if entry is None:
-            if spelled is not None:  # of which the parts are not remembered
+            if identity is spelled:  # of which the parts are not remembered
                 identity = identity_of(opening, head, data, by_samples=self.config.by_samples)
-            return await self._missed(exchange, call_next, identity, lifetime, controls)
+            return await self._missed(exchange, call_next, identity, lifetime, controls, where)
         age = age_seconds(entry)
         left = entry.fresh_seconds - age
         if left >= 0.0 and controls is NOTHING_ASKED:
@@ -152,19 +164,39 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
             may = standing(left, age, lifetime, controls)
         reason = "what is kept is out of date"
         if may is Standing.FRESH or may is Standing.STALE:
-            answer = self._answered(exchange, identity, entry, age, may, head)
+            answer = self._answered(exchange, identity, entry, where, age, may, head)
             if not isinstance(answer, str):
-                if spelled is None:
+                if identity is not spelled:
                     held.spellings.keep(opening, head, data, identity)
                 return answer
             reason = answer
         elif may is Standing.USELESS and -left > lifetime.stale_seconds:
             held.storage.forget(key)
+        if identity.for_all:
+            identity = identity_of(opening, head, data, by_samples=self.config.by_samples)
         spare = entry if may is Standing.SPARE else None
-        return await self._missed(exchange, call_next, identity, lifetime, controls, reason, spare)
+        why = STALE if left < 0.0 else MISS if may is Standing.FRESH else REQUEST
+        return await self._missed(exchange, call_next, identity, lifetime, controls, reason, spare, why)
+
+    async def _found(
+        self, exchange: Exchange, opening: Opening, head: Head, data: bytes, identity: Identity, entry: Entry | None
+    ) -> tuple[Identity, Entry | None, str]:
+        """What is kept elsewhere than in memory, or for all agents of the pod; or None, and why that is."""
+        held, where = self.holdings, MEMORY
+        if identity.for_all:
+            if entry is not None and head.controls is NOTHING_ASKED and age_seconds(entry) <= entry.fresh_seconds:
+                return identity, entry, where
+            identity = identity_of(opening, head, data, by_samples=self.config.by_samples)
+            entry = held.storage.memory.recall(identity.key)
+        if entry is None:
+            entry, where = await held.storage.recall_behind(identity.key)
+        if entry is None and exchange.provider.name in self.warming.for_all and head.controls is NOTHING_ASKED:
+            warmed = await self.warming.recall(exchange, head, data)
+            return warmed or (identity, None, where)
+        return identity, entry, where
 
     def _answered(
-        self, exchange: Exchange, identity: Identity, entry: Entry, age: float, may: Standing, head: Head
+        self, exchange: Exchange, identity: Identity, entry: Entry, where: str, age: float, may: Standing, head: Head
     ) -> Response | str:
         """What is kept, for this agent; or why it is not given."""
         held, key = self.holdings, identity.key
@@ -176,8 +208,10 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
             return "answers of this model are switched off: they differ from fresh ones too often"
         notes, outcome, short = exchange.notes, "hit" if age <= entry.fresh_seconds else "stale", key[:12]
         since = notes.since()
-        notes.verdicts.append(Verdict(self._name, outcome, "", {"key": short, "age_seconds": round(age, 3)}, since))
+        detail: dict[str, str | float] = {"key": short, "age_seconds": round(age, 3), "tier": where}
+        notes.verdicts.append(Verdict(self._name, outcome, "", detail, since))
         held.counts[outcome] += 1
+        held.storage.given[where] += 1
         held.repeats.take(outcome, short, exchange.operation, head.retried)
         held.flood.hits += 1
         given.tally.hits += 1
@@ -197,6 +231,7 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         controls: Controls,
         reason: str = "",
         spare: Entry | None = None,
+        why: str = URI_MISS,
     ) -> Response:
         held, key = self.holdings, identity.key
         if controls.only_if_cached:
@@ -219,7 +254,7 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
                 return followed.with_headers(followed.headers.adding("Cache-Status", COLLAPSED))
             if flight.failed:
                 break
-        return await self._led(exchange, call_next, identity, lifetime, CALLED, spare)
+        return await self._led(exchange, call_next, identity, lifetime, CALLED, spare, why)
 
     async def _led(
         self,
@@ -229,6 +264,7 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         lifetime: Lifetime,
         purpose: Purpose,
         spare: Entry | None = None,
+        why: str = URI_MISS,
     ) -> Response:
         """The provider's answer, of which others may have their share, being kept if it ends well."""
         held, flying = self.holdings, identity.key + identity.delivery
@@ -254,13 +290,19 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         def ended(flight: Flight) -> None:
             if response.status == 200 and flight.whole and (purpose is not CALLED or held.keeping.take()):
                 # until it is kept others join
-                self._loop.call_soon(self._keep, exchange, response, flight, identity, lifetime, purpose)
+                taking = self._taking.taken(exchange, response, flight, identity, lifetime, purpose)
+                self._loop.call_soon(in_turns, self._loop, taking)
                 return
             held.landed(flying, flight)
             if response.status == 200:
                 held.counts["refused"] += 1
 
-        return flight.leads(response, exchange.notes, ended)
+        if self.warming.awaited and response.status == 200 and purpose is CALLED:
+            self.warming.see(exchange, response)
+        return self._forwarded(flight.leads(response, exchange.notes, ended), why, stored=response.status == 200)
+
+    def _forwarded(self, response: Response, why: str, *, stored: bool = False) -> Response:
+        return response if self.config.cache_status == "hits" else forwarded(response, why, stored=stored)
 
     def _spared(self, exchange: Exchange, identity: Identity, spare: Entry | None, failure: str) -> Response | None:
         """What is kept, because the provider fails; None if there is nothing, or not in the form asked for."""
@@ -274,44 +316,6 @@ class Cache(AroundExchange, Lifespan, Samples, Console):
         reason = f"the provider failed: {failure}"
         self._note(exchange, "spare", reason, key=identity.key[:12], age_seconds=round(age, 3))
         return response_of(given, age, self._name, self._pace)
-
-    def _keep(
-        self,
-        exchange: Exchange,
-        response: Response,
-        flight: Flight,
-        identity: Identity,
-        lifetime: Lifetime,
-        purpose: Purpose,
-    ) -> None:
-        held = self.holdings
-        try:
-            fresh_seconds = lifetime.drawn_seconds()
-            entry = entry_of(exchange, response, flight, held.parts(identity), fresh_seconds, purpose)
-            if purpose.stored is not None:
-                self._compare(exchange, response, purpose.stored, entry)
-            kept = held.storage.keep(identity.key, entry, fresh_seconds + lifetime.stale_seconds)
-        except Unkept as reason:
-            kept = False
-            logger.debug("an answer is not kept: %s", reason)
-        except Exception as error:
-            kept = False
-            logger.warning("plugin %s cannot keep an answer: %s: %s", self._name, type(error).__name__, error)
-        held.landed(identity.key + identity.delivery, flight)
-        held.counts["stored" if kept else "refused"] += 1
-        if kept and purpose.source == "refresh":
-            held.counts["refreshed"] += 1
-
-    def _compare(self, exchange: Exchange, response: Response, stored: Entry, fresh: Entry) -> None:
-        kind = Kind(stored.about.operation, stored.about.model)
-        price = cost(exchange, response.headers, fresh, self.config.control.prices)
-        told = Compared(fresh.waited_seconds, fresh.took_seconds, price, agree(stored, fresh))
-        if self.holdings.control.compared(kind, told):
-            logger.warning(
-                "plugin %s: stored answers of %s %s differ from fresh ones too often, and are not given any more",
-                self._name,
-                *kind,
-            )
 
     def _note(self, exchange: Exchange, outcome: str, reason: str, **detail: str | float) -> None:
         self.holdings.counts[outcome] += 1

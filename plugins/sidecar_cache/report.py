@@ -10,7 +10,7 @@ from sidecar.cli.quantities import seconds, size
 KEY_DIGITS = 12
 _HEADING = (
     "KEY", "OPERATION", "PROVIDER", "MODEL/VOICE", "LANGUAGE", "CHARS", "AUDIO", "SIZE", "AGE", "FRESH", "CALLS",
-    "SOURCE",
+    "SOURCE", "WHERE",
 )  # fmt: skip
 _SOURCES = {
     "call": "by an agent's call",
@@ -32,7 +32,8 @@ def listed(found: dict[str, Any]) -> Iterator[str]:
     rows = [_HEADING, *(_row(entry) for entry in found["entries"])]
     if found["entries"]:
         yield from columns(rows)
-    yield f"{len(found['entries'])} of {found['matching']} that fit, {found['kept']} kept in memory"
+    alone = f", {found['on_disk_alone']} on the disk alone" if found["on_disk_alone"] else ""
+    yield f"{len(found['entries'])} of {found['matching']} that fit, {found['kept']} kept in memory{alone}"
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
@@ -49,6 +50,7 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         seconds(entry["fresh_seconds"]) if entry["fresh_seconds"] > 0 else "stale",
         f"{entry['calls']:.3g}",
         entry["source"],
+        "+".join(entry["tiers"]),
     )
 
 
@@ -66,6 +68,7 @@ def told_entry(entry: dict[str, Any]) -> Iterator[str]:
         ("answer", _answer(entry)),
         ("came", f"{_SOURCES.get(entry['source'], entry['source'])}, first byte after "
                  f"{seconds(entry['waited_seconds'])}, last after {seconds(entry['took_seconds'])}"),
+        ("kept", f"in {' and on the '.join(entry['tiers'])}" if entry["tiers"][0] == "memory" else "on the disk"),
         ("age", f"{seconds(entry['age_seconds'])}, "
                 + (f"fresh for {seconds(left)} more" if left > 0 else f"stale for {seconds(-left)}")),
         ("asked for", f"{entry['calls']:.3g} times, old ones counted less"),
@@ -78,7 +81,8 @@ def told_entry(entry: dict[str, Any]) -> Iterator[str]:
 
 
 def _answer(entry: dict[str, Any]) -> str:
-    parts = [f"{entry['content_type']}, {size(entry['size_bytes'])} ({size(entry['held_bytes'])} in memory)"]
+    held = f" ({size(entry['held_bytes'])} in memory)" if entry["held_bytes"] else ""
+    parts = [f"{entry['content_type']}, {size(entry['size_bytes'])}{held}"]
     if entry["content_coding"]:
         parts.append(f"coded as {entry['content_coding']}")
     if entry["audio_seconds"]:
@@ -87,7 +91,7 @@ def _answer(entry: dict[str, Any]) -> str:
 
 
 def statistics(stats: dict[str, Any]) -> Iterator[str]:
-    outcomes, memory = stats["outcomes"], stats["tiers"]["memory"]
+    outcomes, memory, given = stats["outcomes"], stats["tiers"]["memory"], stats["given"]
     yield f"{stats['looked_up']} calls looked up, {stats['answered']} answered without one of their own"
     rows = [
         ("hit ratio", _share(stats["hit_ratio"])),
@@ -103,10 +107,9 @@ def statistics(stats: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "where answers are"
     held = f"{memory['entries']} entries, {size(memory['held_bytes'])} of {size(memory['max_bytes'])}"
-    rows = [("memory", f"{held}, {memory['evicted']} made room")]
+    rows = [("memory", f"{held}, {memory['evicted']} made room, {given['memory']} given")]
     if (disk := stats["tiers"]["disk"]) is not None:
-        state = disk["trouble"] or "works"
-        rows.append(("disk", f"{state}; {disk['stored']} written, {disk['dropped']} not, {disk['garbled']} damaged"))
+        rows.append(("disk", _disk(disk, given["disk"])))
     if (shared := stats["tiers"]["shared"]) is not None:
         state = "answers" if shared["answering"] else "is left alone"
         rows.append(("shared", f"{state}; {shared['hit']} found, {shared['miss']} not, {shared['late']} too late"))
@@ -114,6 +117,13 @@ def statistics(stats: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "what hits save, by control calls"
     yield from columns([_saved(each) for each in stats["saved"]], "  ") if stats["saved"] else ["  nothing is known"]
+
+
+def _disk(disk: dict[str, Any], given: int) -> str:
+    state = disk["trouble"] or ("works" if disk["answering"] else "is too slow, and is left alone")
+    held = f"{disk['entries']} entries, {size(disk['taken_bytes'])} of {size(disk['max_bytes'])}"
+    written = f"{disk['stored']} written, {disk['dropped']} not, {disk['garbled']} damaged"
+    return f"{state}; {held}, {disk['evicted']} made room, {given} given, {disk['late']} too late; {written}"
 
 
 _SPACED = {"fan_out": "fan-out"}
@@ -159,4 +169,4 @@ def warmed(done: dict[str, Any]) -> Iterator[str]:
         f"{state}: {done['wanted']} phrases wanted, {done['there']} were there, {done['fetched']} fetched, "
         f"{missing} not; {done['calls']} calls, {done['failed_calls']} failed"
     )
-    yield from (f"  {clean(trouble)}" for trouble in done["troubles"])
+    yield from (f"  {clean(each)}" for each in (*done["troubles"], *done["waiting"]))

@@ -10,12 +10,14 @@ import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, NamedTuple, Protocol
 
 from sidecar_cache.circuit import Circuit, Leave
 from sidecar_cache.codec import Codec, Garbled
 from sidecar_cache.entry import Entry
+from sidecar_cache.purges import Purge
+from sidecar_cache.purging import Purging, Store, Swept
 
 logger = logging.getLogger(__name__)
 
@@ -26,18 +28,12 @@ _ANSWERING_SECONDS: Final = 1.0
 _WAITING: Final = 512
 _WAITING_BYTES: Final = 16 * 1024 * 1024
 _FORGETTING: Final = 65_536
-_LARGE_BYTES: Final = 256 * 1024
+_LARGE_BYTES: Final = 32 * 1024
 """From here on packing and sealing happen in a thread: they would hold up the loop."""
 
 
-class Backend(Protocol):
+class Backend(Store, Protocol):
     """What is used of an aiocache backend."""
-
-    async def get(self, key: str) -> Any: ...
-
-    async def set(self, key: str, value: bytes, ttl: int) -> Any: ...
-
-    async def delete(self, key: str) -> Any: ...
 
     async def close(self) -> None: ...
 
@@ -57,6 +53,8 @@ class Shared:
         name: what it is called in messages: no credential in it.
         namespace: of the keys: those who share it share entries.
         budget_seconds: how long a call waits for it at most.
+        remembered_seconds: for how long purges are: as long as an entry is of any use.
+        purged: is told of what other pods have purged.
         clock: monotonic.
     """
 
@@ -68,10 +66,12 @@ class Shared:
         name: str,
         namespace: str = "agent-sidecar",
         budget_seconds: float = 0.02,
+        remembered_seconds: float = 45 * 86_400.0,
+        purged: Callable[[list[Purge]], Awaitable[object]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts = dict.fromkeys(
-            ("hit", "miss", "late", "failed", "refrained", "garbled", "stored", "dropped", "forgotten"), 0
+            ("hit", "miss", "late", "failed", "refrained", "garbled", "purged", "stored", "dropped", "forgotten"), 0
         )
         self._backend = backend
         self._codec = codec
@@ -79,6 +79,10 @@ class Shared:
         self._prefix = f"{namespace}:{codec.label}:"
         self._budget_seconds = budget_seconds
         self._clock = clock
+        self._purging = Purging(backend, codec, self._prefix, remembered_seconds, purged)
+        self.covers = self._purging.purges.covers
+        """Whether an entry is one that some pod has purged, as far as is known here."""
+        self._watcher: asyncio.Task[None] | None = None
         self._reading = Circuit(clock, self._reads_otherwise)
         self._writing = Circuit(clock, self._writes_otherwise)
         self._asking: set[asyncio.Task[Entry | None]] = set()
@@ -105,8 +109,8 @@ class Shared:
     def start(self) -> None:
         """Begin writing, and connect, so that no call waits for that."""
         self._closing = False
-        self._writer = asyncio.get_running_loop().create_task(self._write_all())
-        self._ask("", probing=False)
+        loop = asyncio.get_running_loop()
+        self._writer, self._watcher = loop.create_task(self._write_all()), loop.create_task(self._purging.watch())
 
     async def recall(self, key: str) -> Entry | None:
         """What is kept there under *key*; None as well if that cannot be found out in time."""
@@ -161,9 +165,29 @@ class Shared:
         except TimeoutError:
             raise Unreachable(self._refusal or f"not confirmed within {within_seconds:g} s") from None
 
+    async def purge_all(self, purge: Purge, within_seconds: float) -> Swept:
+        """Have what *purge* covers gone there, within a time; from now on no pod that hears of it gives it.
+
+        Raises:
+            Unreachable: other pods have not been told, yet; it goes on being tried.
+        """
+        self._purging.remember(purge)
+        for key in [key for key, kept in self._keeping.items() if self.covers(key, kept.entry)]:
+            self._keeping_bytes -= len(self._keeping.pop(key).entry.data)
+        try:
+            await self._purging.tell()
+        except Exception as error:
+            raise Unreachable(_told(error)) from error
+        try:
+            return Swept(0, "") if purge.keys else await self._purging.sweep(purge, within_seconds)
+        except Exception as error:
+            return Swept(0, _told(error))
+
     async def close(self, within_seconds: float) -> None:
         """Write what waits, at most so long, and let go of the backend."""
         self._closing = True
+        if self._watcher is not None:
+            self._watcher.cancel()
         self._wake.set()
         writer, self._writer = self._writer, None
         if writer is not None:
@@ -195,6 +219,7 @@ class Shared:
         try:
             async with asyncio.timeout(_ANSWERING_SECONDS):
                 found = await self._backend.get(self._prefix + key)
+                await self._purging.looked.wait()
         except Exception as error:
             self.counts["failed"] += 1
             if probing or not circuit.is_open:
@@ -204,17 +229,23 @@ class Shared:
             circuit.good()
         elif probing:
             circuit.bad("answers late")
-        if found is None or not key:
+        if found is None:
             return None
         try:
             if not isinstance(found, bytes):
                 raise Garbled("not bytes")
             if len(found) < _LARGE_BYTES:
-                return self._codec.decode(key, found)
-            return await asyncio.to_thread(self._codec.decode, key, found)
+                entry = self._codec.decode(key, found)
+            else:
+                entry = await asyncio.to_thread(self._codec.decode, key, found)
         except Garbled as garbled:
             self._note_garbled(key, garbled)
             return None
+        if self.covers(key, entry):
+            self.counts["purged"] += 1
+            self.forget(key)
+            return None
+        return entry
 
     def _note_garbled(self, key: str, garbled: Garbled) -> None:
         self.counts["garbled"] += 1

@@ -33,7 +33,9 @@ class Spellings:
         if len(data) > _MOST_BODY_BYTES:
             return
         spelled = (opening.digest, opening.delivery, head.content_type, data)
-        if spelled in self._known:
+        if (before := self._known.get(spelled)) is not None:
+            if before.key != identity.key:
+                self._known[spelled] = identity.alone
             return
         self._known[spelled] = identity.alone
         self.held_bytes += _held_bytes(spelled)

@@ -1,4 +1,4 @@
-"""Where answers are: in memory, and behind that on a disk and in a store that pods share, both optional."""
+"""Where answers are: in memory, behind that on a disk, behind that in a store that pods share; both are optional."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from sidecar_cache.codec import Codec
 from sidecar_cache.config import CacheConfig
@@ -16,10 +17,17 @@ from sidecar_cache.config import Shared as SharedConfig
 from sidecar_cache.disk import Disk
 from sidecar_cache.entry import Entry
 from sidecar_cache.memory import Memory
+from sidecar_cache.purges import Purge
 from sidecar_cache.shared import Backend, Shared
+from sidecar_cache.writing import Delivered
 
 logger = logging.getLogger(__name__)
 
+MEMORY: Final = "memory"
+DISK: Final = "disk"
+SHARED: Final = "shared"
+#: Entries that are looked at before others have their turn.
+_LOOKED_AT: Final = 100
 _SECRET_FILE = "secret"
 _SECRET_BYTES = 32
 #: How much of an end a disk and a shared store may take.
@@ -36,11 +44,13 @@ class Storage:
         self.memory: Memory[Entry] = Memory(config.max_memory)
         self.disk: Disk | None = None
         self.shared: Shared | None = None
+        self.given = dict.fromkeys((MEMORY, DISK, SHARED), 0)
+        """Answers, by where they were."""
         self._loaded = asyncio.Event()
         if config.disk is not None:
             try:
                 directory, codec = Path(config.disk.directory), Codec(config.disk.secret)
-                self.disk = Disk(directory, config.disk.size, codec)
+                self.disk = Disk(directory, config.disk.size, codec, budget_seconds=config.disk.budget)
             except ValueError as error:
                 raise ValueError(f"disk {error}") from error
         if (given := config.shared) is not None:
@@ -55,6 +65,8 @@ class Storage:
                     name="the shared cache",
                     namespace=given.namespace,
                     budget_seconds=given.budget,
+                    remembered_seconds=_useful_seconds(config),
+                    purged=self._purged,
                 )
             except ValueError as error:
                 raise ValueError(f"shared {' '.join(map(str, error.args))}") from error
@@ -85,11 +97,23 @@ class Storage:
             await self.shared.close(_CLOSING_SECONDS)
 
     async def recall_from_afar(self, key: str) -> Entry | None:
-        """What other pods have under *key*; it is in memory then."""
-        if self.shared is None or (entry := await self.shared.recall(key)) is None:
-            return None
-        self.memory.keep(key, entry)
+        """What is elsewhere than in memory under *key*; it is in memory then, if there is room for it."""
+        entry, _ = await self.recall_behind(key)
         return entry
+
+    async def recall_behind(self, key: str) -> tuple[Entry | None, str]:
+        """The same, and where it was, `DISK` or `SHARED`; or None, and why that is, "" if it is simply not there."""
+        why = ""
+        if self.disk is not None:
+            found = await self.disk.recall(key)
+            if isinstance(found, str):
+                why = found
+            elif found.stored_ns <= time.time_ns():
+                return found, DISK
+        if self.shared is not None and (entry := await self.shared.recall(key)) is not None:
+            self.memory.keep(key, entry)
+            return entry, SHARED
+        return None, why
 
     def keep(self, key: str, entry: Entry, useful_seconds: float) -> bool:
         """Whether there is room for *entry*, which nobody wants to have after so many seconds."""
@@ -111,14 +135,36 @@ class Storage:
             self.shared.forget(key)
         return there
 
-    def _load(self, batch: Sequence[tuple[str, Entry, float]]) -> None:
-        """Take in what the disk delivers; an empty batch is its last."""
+    def _load(self, batch: Sequence[Delivered]) -> None:
+        """Take in what the disk delivers; an empty batch is the end of what was there at the start."""
         now_ns = time.time_ns()
         if not batch:
             self._loaded.set()
         for key, entry, calls in batch:
             if key not in self.memory and entry.stored_ns <= now_ns:
                 self.memory.keep(key, entry, calls)
+
+    async def _purged(self, purges: Sequence[Purge]) -> None:
+        """Forget here what another pod has thrown out."""
+        assert self.shared is not None
+        covers = self.shared.covers
+        for number, held in enumerate(list(self.memory.items())):
+            if covers(held.key, held.entry):
+                self.memory.forget(held.key)
+            if number % _LOOKED_AT == 0:
+                await asyncio.sleep(0)  # calls come first
+        if self.disk is not None:
+            self.disk.forget_all(lambda entry: covers("", entry))
+            for key in {key for purge in purges for key in purge.keys}:
+                self.disk.forget(key)
+
+
+def _useful_seconds(config: CacheConfig) -> float:
+    """For how long an answer is of any use at most."""
+    return max(
+        each.ttl * (1.0 + config.jitter) + max(each.stale_while_revalidate, each.stale_if_error)
+        for each in (config.tts, config.stt, config.chat)
+    )
 
 
 def _backend(given: SharedConfig) -> Backend:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -12,12 +12,15 @@ from msgspec.structs import asdict
 from sidecar import Calls, Exchange, Provider, Response
 from sidecar_cache.behind import PURPOSE
 from sidecar_cache.budget import Budget
-from sidecar_cache.config import CacheConfig, Phrase
-from sidecar_cache.giving import age_seconds
+from sidecar_cache.config import CacheConfig
+from sidecar_cache.entry import Entry, age_seconds
 from sidecar_cache.holdings import Holdings
-from sidecar_cache.identity import Unsuitable, identity_of, opening_of, read_head
+from sidecar_cache.identity import Head, Identity, Terms, Unsuitable, identity_of, opening_of, read_head
 from sidecar_cache.keeping import Purpose
-from sidecar_cache.phrases import Unspeakable, lines_of, provider_of, request_of
+from sidecar_cache.phrases import Unspeakable, lines_of, request_of
+from sidecar_cache.storage import MEMORY
+from sidecar_cache.tenants import terms_of
+from sidecar_cache.ways import Way, Ways
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +29,8 @@ _AFTER_START_SECONDS: Final = 0.5
 _PATIENCE_SECONDS: Final = 60.0
 #: What is on a disk may take so long to be there.
 _LOADING_SECONDS: Final = 30.0
+#: How long it may take until an answer that is here is judged.
+_JUDGED_SECONDS: Final = 5.0
 _LARGEST_FILE_BYTES: Final = 4 * 1024 * 1024
 _TRIES: Final = 3
 _PASSING: Final = frozenset((408, 409, 425, 429))
@@ -51,15 +56,6 @@ class Progress(Struct, kw_only=True):
     troubles: list[str] = []
 
 
-class _Way(NamedTuple):
-    """How phrases are spoken."""
-
-    place: str
-    """In the configuration."""
-    phrase: Phrase
-    provider: Provider
-
-
 class Warming:
     """
     Args:
@@ -78,7 +74,17 @@ class Warming:
         self._task: asyncio.Task[None] | None = None
         self._progress = Progress()
         self._refused: set[str] = set()
-        self._budget: Budget
+        self._budget = self._new_budget()
+        self._own_terms = terms_of(config)
+        self._keys: set[str] = set()
+        self._ways = Ways(config.warm, providers)
+        self._later: list[Way] = []
+        self.terms = Terms(pod=True, stateless=self._own_terms.stateless)
+        """Those of speech that is for all agents of the pod."""
+        self.for_all = frozenset() if self._own_terms.pod else self._ways.with_credential
+        """Providers of such speech, where agents have keys of their own besides."""
+        self.awaited = self._ways.awaited
+        """Providers of whom an agent's call is to be seen."""
 
     def begin(self) -> None:
         """What is configured, in the background, soon."""
@@ -97,7 +103,7 @@ class Warming:
 
     def told(self) -> dict[str, Any]:
         """How far it is."""
-        return {"running": self._is_running, **asdict(self._progress)}
+        return {"running": self._is_running, **asdict(self._progress), "waiting": self._ways.waiting}
 
     async def over(self) -> None:
         """Wait for its end."""
@@ -105,6 +111,9 @@ class Warming:
             await asyncio.wait((self._task,))
 
     async def stop(self) -> None:
+        """End it, and forget what agents have sent."""
+        self._ways.forget()
+        self._later.clear()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -114,32 +123,69 @@ class Warming:
     def _is_running(self) -> bool:
         return self._task is not None and not self._task.done()
 
+    # -- calls of agents -----------------------------------------------------------------------------------------------
+
+    async def recall(self, exchange: Exchange, head: Head, data: bytes) -> tuple[Identity, Entry, str] | None:
+        """Speech for all agents of the pod that answers *exchange*, and where it was; None if none of it does."""
+        try:
+            opening = opening_of(exchange, head, self._held.secret, self.terms)
+            identity = identity_of(opening, head, data, by_samples=self._config.by_samples)
+        except Unsuitable:
+            return None
+        if identity.key not in self._keys:
+            return None
+        storage = self._held.storage
+        entry, where = storage.memory.recall(identity.key), MEMORY
+        if entry is None:
+            entry, where = await storage.recall_behind(identity.key)
+        if entry is None or age_seconds(entry) > entry.fresh_seconds:
+            return None
+        identity.for_all = True
+        return identity, entry, where
+
+    def see(self, exchange: Exchange, response: Response) -> None:
+        """*exchange* of an agent was answered by one of `awaited`: what it has sent may be what is waited for."""
+        if found := self._ways.see(exchange, response):
+            self._later += found
+            if not self._is_running:
+                self._task = asyncio.get_running_loop().create_task(self._run([], None))
+
+    # -- what is fetched -----------------------------------------------------------------------------------------------
+
+    def _new_budget(self) -> Budget:
+        return Budget(self._config.warm, lambda: len(self._held.flights))
+
     def _start(self, texts: list[str] | None, delay_seconds: float) -> None:
         self._progress = Progress()
         self._refused.clear()
-        self._budget = Budget(self._config.warm, lambda: len(self._held.flights))
-        self._task = asyncio.get_running_loop().create_task(self._run(texts, delay_seconds))
+        self._later.clear()
+        self._budget = self._new_budget()
+        for trouble in self._ways.troubles:
+            self._trouble(trouble)
+        self._task = asyncio.get_running_loop().create_task(self._run(self._ways.now(), texts, delay_seconds))
 
-    async def _run(self, texts: list[str] | None, delay_seconds: float) -> None:
+    async def _run(self, ways: list[Way], texts: list[str] | None, delay_seconds: float = 0.0) -> None:
         await asyncio.sleep(delay_seconds)
         await self._held.storage.loaded(_LOADING_SECONDS)
         try:
-            async with asyncio.TaskGroup() as under_way:
-                for number, phrase in enumerate(self._config.warm.speech):
-                    await self._speak(f"warm.speech[{number}]", phrase, texts, under_way)
+            while ways or self._later:
+                async with asyncio.TaskGroup() as under_way:
+                    for way in ways:
+                        await self._speak(way, texts, under_way)
+                ways, self._later, texts = self._later, [], None
         except Exception as error:
             logger.exception("plugin %s cannot fetch speech before it is asked for", self._name)
             self._trouble(f"{type(error).__name__}: {error}")
         done = self._progress
         logger.info(
-            "plugin %s: %d phrases wanted: %d were there, %d fetched, %d not",
+            "plugin %s: %d phrases wanted: %d were there, %d fetched, %d not%s",
             *(self._name, done.wanted, done.there, done.fetched, done.wanted - done.there - done.fetched),
+            "".join(f"; {each}" for each in self._ways.waiting),
         )
 
-    async def _speak(self, place: str, phrase: Phrase, texts: list[str] | None, under_way: asyncio.TaskGroup) -> None:
+    async def _speak(self, way: Way, texts: list[str] | None, under_way: asyncio.TaskGroup) -> None:
         """Everything that is to be spoken in one way."""
         try:
-            way = _Way(place, phrase, provider_of(phrase, self._providers))
             for text in dict.fromkeys(await self._texts(way) if texts is None else texts):
                 self._progress.wanted += 1
                 if await self._is_there(self._asked(way, text)[1]):
@@ -149,9 +195,9 @@ class Warming:
                 fetching = under_way.create_task(self._fetch(way, text))
                 fetching.add_done_callback(lambda _: self._budget.at_once.release())
         except (Unspeakable, Unsuitable) as obstacle:
-            self._trouble(f"{place}: {obstacle}")
+            self._trouble(f"{way.place}: {obstacle}")
 
-    async def _texts(self, way: _Way) -> list[str]:
+    async def _texts(self, way: Way) -> list[str]:
         texts, file = way.phrase.phrases, way.phrase.file
         if file is None:
             return texts
@@ -162,18 +208,20 @@ class Warming:
             self._trouble(f"{way.place}.file: {file}: {reason.lower()}")
             return texts
 
-    def _asked(self, way: _Way, text: str) -> tuple[Exchange, str]:
+    def _asked(self, way: Way, text: str) -> tuple[Exchange, str]:
         """The call, and its key.
 
         Raises:
             Unspeakable, Unsuitable: there is no such call, or it has no key.
         """
-        request = request_of(way.phrase, way.provider, text)
+        request = request_of(way.phrase, way.provider, text, way.agent)
         exchange = self._calls.exchange(way.provider, request, patience_seconds=_PATIENCE_SECONDS)
-        exchange.notes.put(PURPOSE, Purpose("warm"))
         head, data = read_head(request.headers), request.body.data or b""
-        opening = opening_of(exchange, head, self._held.secret)
-        return exchange, identity_of(opening, head, data, by_samples=self._config.by_samples).key
+        opening = opening_of(exchange, head, self._held.secret, self.terms if way.agent is None else self._own_terms)
+        key = identity_of(opening, head, data, by_samples=self._config.by_samples).key
+        if way.agent is None:
+            self._keys.add(key)
+        return exchange, key
 
     async def _is_there(self, key: str) -> bool:
         """Whether a fresh answer is in memory, to which one of another pod's is taken."""
@@ -182,7 +230,7 @@ class Warming:
         await asyncio.sleep(0)  # there may be thousands to look for
         return entry is not None and entry.fresh_seconds > age_seconds(entry)
 
-    async def _fetch(self, way: _Way, text: str) -> None:
+    async def _fetch(self, way: Way, text: str) -> None:
         """Have it kept, in a few tries."""
         name = way.provider.name
         for _ in range(_TRIES):
@@ -193,10 +241,12 @@ class Warming:
             if await self._tried(way, text):
                 return
 
-    async def _tried(self, way: _Way, text: str) -> bool:
+    async def _tried(self, way: Way, text: str) -> bool:
         """Whether that is it, for good or ill."""
-        exchange, key = self._asked(way, text)
+        exchange, _ = self._asked(way, text)
         progress, name, asked_seconds = self._progress, way.provider.name, 0.0
+        kept = asyncio.get_running_loop().create_future()
+        exchange.notes.put(PURPOSE, Purpose("warm", for_all=way.agent is None, told=_once(kept)))
         progress.calls += 1
         try:
             response = await self._calls.call(exchange, self._config.max_entry)
@@ -205,8 +255,7 @@ class Warming:
         else:
             if response.status == 200:
                 self._budget.succeeded(name)
-                await asyncio.sleep(0)  # it is kept by then
-                self._answered(way, key)
+                self._answered(way, await _in_time(kept))
                 return True
             failure, asked_seconds = f"status {response.status}", _retry_after_seconds(response)
             if response.status < 500 and response.status not in _PASSING:
@@ -219,8 +268,8 @@ class Warming:
             self._trouble(f"{name} fails: {failure}; it is left alone until the next start")
         return False
 
-    def _answered(self, way: _Way, key: str) -> None:
-        if self._held.storage.memory.peek(key) is not None:
+    def _answered(self, way: Way, kept: bool) -> None:
+        if kept:
             self._progress.fetched += 1
             return
         self._progress.unfit += 1
@@ -232,6 +281,23 @@ class Warming:
         if trouble not in troubles and len(troubles) < _TROUBLES:
             troubles.append(trouble)
             logger.warning("plugin %s cannot fetch all speech before it is asked for: %s", self._name, trouble)
+
+
+def _once(future: asyncio.Future[bool]) -> Callable[[bool], None]:
+    def told(kept: bool) -> None:
+        if not future.done():
+            future.set_result(kept)
+
+    return told
+
+
+async def _in_time(kept: asyncio.Future[bool]) -> bool:
+    """Whether it is kept; False as well if nobody says so."""
+    try:
+        async with asyncio.timeout(_JUDGED_SECONDS):
+            return await kept
+    except TimeoutError:
+        return False
 
 
 def _read(file: Path) -> bytes:

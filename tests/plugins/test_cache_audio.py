@@ -10,7 +10,9 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sidecar_cache.audio import HEADERLESS, headerless_sound, sound_of
+from sidecar_cache import audio
+from sidecar_cache.audio import HEADERLESS, Sound
+from sidecar_cache.slices import whole as done
 
 from sidecar.lab.audio import formats, samples
 from sidecar.lab.audio.encode import encoded, encoder
@@ -19,6 +21,14 @@ from sidecar.lab.audio.pcm import Pcm
 
 SECONDS = 1.7
 RATE = 24000
+
+
+def sound_of(data: bytes) -> Sound:
+    return done(audio.sound_of(data))
+
+
+def headerless_sound(data: bytes, samples: str, rate: int | None, channels: int = 1) -> Sound:
+    return done(audio.headerless_sound(data, samples, rate, channels))
 
 
 def sound() -> Pcm:

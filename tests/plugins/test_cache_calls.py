@@ -1,6 +1,7 @@
 """The cache at work: what it answers, what it asks, what it keeps, and what it says of that."""
 
 import asyncio
+import gzip
 import json
 import re
 import struct
@@ -10,12 +11,23 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 from sidecar_cache import Cache
 
-from sidecar import Attempt, Exchange, Response, StreamedBody
+from sidecar import (
+    AroundExchange,
+    Attempt,
+    Exchange,
+    ExchangeHandler,
+    PluginConfig,
+    Response,
+    Secret,
+    StreamedBody,
+    hookimpl,
+)
 from sidecar.errors import ConnectFailed, UpstreamBroken
 from sidecar.lab import Lab
-from sidecar.testing import Played, Stage, answer, call, configured, play, socket_answer, streamed
+from sidecar.testing import Played, Stage, answer, call, configured, play, provider, socket_answer, streamed
 from tests.running import Running, running
 from tests.wire import Line, Peer, answering, peer
 from tests.wire import answer as wire_answer
@@ -102,6 +114,33 @@ class TestOneCache:
             same = await ask(chat(authorization="Bearer a"), answer(COMPLETION))
         assert (len(other.attempts), len(same.attempts)) == (1, 0)
 
+    @pytest.mark.parametrize(("config", "shared"), [("", False), ("tenant: agent", False), ("tenant: pod", True)])
+    async def test_keeps_two_tenants_apart_whose_credentials_are_replaced_unless_the_pod_is_one(
+        self, config: str, shared: bool
+    ) -> None:
+        """The provider sees one account: whether that makes one tenant is for the owner to say."""
+        keyed = replace(provider("openai"), credential=Secret("sk-the-pods"))
+        agents = [{"authorization": "Bearer a"}, {"authorization": "Bearer b"}, {"openai-organization": "c"}, {}]
+        async with caching(config) as ask:
+            came = [
+                await ask(call("openai", "/v1/chat/completions", CHAT, headers=each, to=[keyed]), answer(COMPLETION))
+                for each in agents
+            ]
+            attempts = [len(each.attempts) for each in came]
+            assert attempts == ([1, 0, 0, 0] if shared else [1, 1, 1, 1])
+            assert {each.sent[0].headers.get("authorization") for each in came if each.sent} == {"Bearer sk-the-pods"}
+
+    @pytest.mark.parametrize("credential", [None, Secret("sk-the-pods")])
+    async def test_keeps_apart_in_one_pod_what_is_the_agents_own_with_the_provider(
+        self, credential: Secret | None
+    ) -> None:
+        to = replace(provider("openai"), credential=credential)
+        own = [{"x-folder-id": each} if credential else {"authorization": f"Bearer {each}"} for each in "ab"]
+        async with caching("tenant: pod") as ask:
+            for headers in own:
+                exchange = call("openai", "/v1/chat/completions", CHAT, headers=headers, to=[to])
+                assert len((await ask(exchange, answer(COMPLETION))).attempts) == 1
+
     async def test_heeds_what_the_agent_wants_of_caches(self) -> None:
         async with caching() as ask:
             silent = await ask(chat(cache_control="no-store"), answer(COMPLETION))
@@ -169,6 +208,34 @@ class TestOneCache:
                 assert len(came.attempts) == 1
                 assert outcomes(came) == ([("skip", reason)] if reason else [])
 
+    async def test_passes_what_the_provider_stores_unless_nobody_reads_it_there(self) -> None:
+        said = {
+            "id": "resp_0123456789abcdef0123",
+            "object": "response",
+            "status": "completed",
+            "output": [{"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "hi"}]}],
+        }
+
+        def asked(**more: Any) -> Exchange:
+            return call("openai", "/v1/responses", {"model": "gpt-4o", "input": "hello", **more})
+
+        async with caching() as ask:
+            came = await ask(asked(), answer(said))
+            ((_, reason),) = outcomes(came)
+            assert reason.endswith("it does unless store is false; if nobody reads it there, set responses: stateless")
+        async with caching("responses: stateless") as ask:
+            first, again = await ask(asked(), answer(said)), await ask(asked(), answer(said))
+            assert (len(first.attempts), again.attempts) == (1, ())
+            assert again.json["output"] == said["output"]
+            assert again.json["id"] != said["id"], "nobody is led to think that the provider knows it"
+            assert (await ask(asked(store=False), answer(said))).attempts != (), "what is said is in the key"
+            for more in ({"store": True}, {"previous_response_id": "resp_1"}, {"conversation": "conv_1"}):
+                assert outcomes(await ask(asked(**more), answer(said)))[0][0] == "skip"
+        body = {"model": "gemini-3-flash-preview", "input": "hello"}
+        async with caching("responses: stateless") as ask:
+            came = await ask(call("gemini", "/v1beta/interactions", body), answer(said))
+            assert outcomes(came)[0][1] == "the provider is to keep the answer: it does unless store is false"
+
     async def test_lets_sockets_pass(self) -> None:
         played = await play(
             configured(Cache), call("openai", "/v1/realtime?model=x", socket=True), socket_answer(), guarded=True
@@ -201,8 +268,44 @@ class TestOneCache:
             "cache_refreshed_total": 0,
             "cache_own_calls_failed_total": 0,
             "cache_in_flight": 0,
+            'cache_given_total{tier="memory"}': 1,
+            'cache_given_total{tier="disk"}': 0,
+            'cache_given_total{tier="shared"}': 0,
+            'cache_repeats_total{source="retries"}': 0,
+            'cache_repeats_total{source="fan_out"}': 0,
+            'cache_repeats_total{source="phrases"}': 0,
+            'cache_repeats_total{source="replays"}': 0,
+            'cache_repeats_total{source="questions"}': 1,
+            "cache_looked_up_total": 6,
+            "cache_distinct_calls": 5,
+            "cache_hit_ratio": pytest.approx(1 / 6),
+            "cache_hit_ratio_bound": pytest.approx(1 / 6),
             'cache_hits_total{operation="chat",model="gpt-4o"}': 1,
         }
+
+    async def test_counts_what_came_again_by_why_it_did_beside_what_could_have_been_answered(self) -> None:
+        async def say(number: int, **headers: str) -> None:
+            exchange = call("openai", "/v1/audio/speech", {**SPEECH, "input": f"say {number}"}, headers=headers)
+            await stage.play(exchange, answer(WAV, content_type="audio/wav"))
+
+        plugin = configured(Cache)
+        async with Stage(plugin) as stage:
+            before = stage.samples()
+            assert 'cache_hit_ratio_bound{plugin="cache"}' not in before, "nothing is claimed before the first call"
+            for number in range(20):
+                await say(number)
+                await say(number)
+                await say(number, **{"x-stainless-retry-count": "1"})
+            plugin.holdings.storage.memory.clear()
+            for number in range(20):
+                await say(number)
+            told = {name.replace('plugin="cache",', ""): value for name, value in stage.samples().items()}
+        assert told['cache_repeats_total{source="phrases"}'] == told['cache_repeats_total{source="retries"}'] == 20
+        assert told['cache_hit_ratio{plugin="cache"}'] == pytest.approx(40 / 80)
+        assert told['cache_hit_ratio_bound{plugin="cache"}'] == pytest.approx(60 / 80, rel=0.05)
+        assert told['cache_distinct_calls{plugin="cache"}'] == pytest.approx(20, abs=1)
+        kinds = {name.partition("{")[0] for name in told} - {name.partition("{")[0] for name in before}
+        assert kinds == {"cache_hit_ratio", "cache_hit_ratio_bound", "cache_hits_total"}
 
     async def test_serves_again_after_it_was_stopped(self) -> None:
         plugin = configured(Cache)
@@ -310,6 +413,25 @@ class TestItsOwnTroubles:
             assert len([name for name in told if name.startswith("cache_requests_total")]) == 12
 
 
+class Dawdling(AroundExchange):
+    """Never comes to an end of its own accord."""
+
+    Config = PluginConfig
+
+    @hookimpl
+    async def around_exchange(self, exchange: Exchange, call_next: ExchangeHandler) -> Response:
+        await asyncio.Event().wait()
+        return await call_next(exchange)
+
+
+async def overrun(budget_seconds: float) -> None:
+    """Come back when a layer that began now would have been found to take longer than that for itself, twice over."""
+    for _ in range(2):
+        async with Stage(Dawdling(), guarded=True, budget_seconds=budget_seconds) as stage:
+            (fault,) = (await stage.play(chat(), answer(COMPLETION))).faults
+            assert fault.reason.startswith("took longer than")
+
+
 class TestAtOnce:
     async def test_fifty_that_ask_the_same_at_once_make_one_call(self) -> None:
         under_way, go_on = asyncio.Event(), asyncio.Event()
@@ -328,7 +450,7 @@ class TestAtOnce:
             tasks = [asyncio.create_task(stage.play(chat(STREAMED), begun)) for _ in range(25)]
             await under_way.wait()
             tasks += [asyncio.create_task(stage.play(chat(STREAMED), begun)) for _ in range(25)]
-            await asyncio.sleep(0.2)  # longer than a layer may take for itself
+            await overrun(0.05)
             go_on.set()
             played = await asyncio.gather(*tasks)
         assert {each.body for each in played} == {b"".join(EVENTS)}
@@ -512,17 +634,69 @@ async def test_what_asks_for_no_answer_of_its_own_is_passed_on(http: aiohttp.Cli
         assert {each.answered_by for each in sidecar.calls()} == {"openai"}
 
 
-async def test_an_answer_in_a_coding_that_the_agent_did_not_ask_for_is_not_given(http: aiohttp.ClientSession) -> None:
-    async with Lab("openai", gzip_json=True) as lab, served(lab) as sidecar:
-        body = {**CHAT, "messages": [{"role": "user", "content": "tell me a long story " * 60}]}
-        await ask(http, sidecar, body=body)
-        async with http.post(
-            f"{sidecar.proxy}/openai/v1/chat/completions",
-            json=body,
-            headers={"Authorization": "Bearer sk-lab", "Accept-Encoding": "identity"},
-        ) as reply:
-            assert "Content-Encoding" not in reply.headers
-        assert len(lab.requests) == 2
+TRANSCRIPT = {"text": "hello, and much more that is worth being packed " * 20}
+
+
+class TestCodings:
+    def asked(self, codings: str) -> Exchange:
+        fields = {"content-type": "multipart/form-data; boundary=b", "accept-encoding": codings}
+        form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF\r\n--b--\r\n'
+        return call("openai", "/v1/audio/transcriptions", form, headers={k: v for k, v in fields.items() if v})
+
+    def packed(self, attempt: Attempt) -> Response:
+        data = gzip.compress(json.dumps(TRANSCRIPT).encode())
+        return answer(data, content_type="application/json", content_encoding="gzip")
+
+    @pytest.mark.parametrize("codings", ["gzip", "deflate, gzip;q=0.1", "*", "br, gzip"])
+    async def test_what_is_kept_in_one_is_given_as_it_is_to_who_accepts_it(self, codings: str) -> None:
+        async with caching() as ask:
+            first = await ask(self.asked("gzip, deflate"), self.packed)
+            again = await ask(self.asked(codings))
+        assert (again.body, again.headers.get("content-encoding"), again.attempts) == (first.body, "gzip", ())
+
+    @pytest.mark.parametrize("codings", ["", "identity", "deflate", "br", "gzip;q=0", "*, gzip;q=0"])
+    async def test_and_without_it_to_who_does_not(self, codings: str) -> None:
+        async with caching() as ask:
+            await ask(self.asked("gzip, deflate"), self.packed)
+            for _ in range(2):
+                again = await ask(self.asked(codings))
+                assert (again.json, again.headers.get("content-encoding"), again.attempts) == (TRANSCRIPT, None, ())
+            assert (await ask(self.asked("gzip"))).headers.get("content-encoding") == "gzip", "nor does one spoil it"
+
+    @pytest.mark.parametrize("codings", ["identity;q=0, deflate", "*;q=0, deflate"])
+    async def test_who_accepts_nothing_else_is_not_given_it_plain(self, codings: str) -> None:
+        async with caching() as ask:
+            await ask(self.asked("gzip"), self.packed)
+            assert len((await ask(self.asked(codings), self.packed)).attempts) == 1
+            assert len((await ask(chat(accept_encoding="gzip, identity;q=0"), packed_chat)).attempts) == 1
+            kept = await ask(chat(accept_encoding="gzip, identity;q=0"), packed_chat)
+            assert outcomes(kept) == [("miss", "the agent does not accept it without a content coding")]
+
+    async def test_nobody_joins_a_call_whose_answer_may_be_coded_otherwise(self) -> None:
+        together = asyncio.Barrier(2)
+
+        async def slow(attempt: Attempt) -> Response:
+            await together.wait()
+            return self.packed(attempt) if attempt.request.headers.get("accept-encoding") else answer(TRANSCRIPT)
+
+        async with caching() as ask, asyncio.timeout(10):
+            played = await asyncio.gather(*(ask(self.asked(codings), slow) for codings in ("gzip", "")))
+        assert [each.headers.get("content-encoding") for each in played] == ["gzip", None]
+
+    async def test_over_the_wire(self, http: aiohttp.ClientSession) -> None:
+        async with Lab("openai", gzip_json=True) as lab, served(lab) as sidecar:
+            body = {**CHAT, "messages": [{"role": "user", "content": "tell me a long story " * 60}]}
+            await ask(http, sidecar, body=body)
+            headers = {"Authorization": "Bearer sk-lab", "Accept-Encoding": "identity"}
+            async with http.post(f"{sidecar.proxy}/openai/v1/chat/completions", json=body, headers=headers) as reply:
+                assert "Content-Encoding" not in reply.headers
+                assert json.loads(await reply.read())["choices"]
+            assert len(lab.requests) == 1
+
+
+def packed_chat(attempt: Attempt) -> Response:
+    data = gzip.compress(json.dumps(COMPLETION).encode())
+    return answer(data, content_type="application/json", content_encoding="gzip")
 
 
 async def test_an_answer_grows_old(http: aiohttp.ClientSession) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -205,7 +206,8 @@ class TestThrowingOut:
             await ask.cache.holdings.storage.loaded(10.0)
             ask.cache.holdings.storage.memory.forget(f"{0:032x}")
             done = await ask("POST", "purge", voice="wrong")
-            assert done == {"removed": 1, "disk": "being removed", "shared": None}
+            assert done == {"removed": 2, "disk": "being removed", "shared": None}
+            assert await ask.keys() == [f"{2:032x}"]
         async with asking(config) as ask:
             await ask.cache.holdings.storage.loaded(10.0)
             assert await ask.keys() == [f"{2:032x}"]
@@ -239,6 +241,83 @@ class TestThrowingOut:
             monkeypatch.setattr(shared, "purge", unreachable)
             done = await ask("POST", "purge", all="1")
             assert done["shared"] == "not confirmed: no answer; it goes on being tried"
+
+
+@asynccontextmanager
+async def both_tiers(directory: Path) -> AsyncIterator[Asked]:
+    """Six entries, of which the first three are on the disk alone, and the last is not there yet."""
+    async with asking(f"{SECRET}\ndisk: {{directory: {directory}}}") as ask:
+        storage, about = ask.cache.holdings.storage, entry().about
+        assert storage.disk is not None
+        for number in range(6):
+            voice = ("alloy", "echo")[number % 2]
+            told: dict[str, Any] = {
+                "stored_ns": time.time_ns(),
+                "fresh_seconds": 86400.0,
+                "parts": ((f"part {number}", 7),),
+            }
+            kept = entry(100 + number, about=msgspec.structs.replace(about, voice=voice), **told)
+            storage.keep(f"{number:x}" * 32, kept, 60.0)
+        async with asyncio.timeout(10):
+            while len(storage.disk) < 6:
+                await asyncio.sleep(0.001)
+        for number in range(3):
+            storage.memory.forget(f"{number:x}" * 32)
+        yield ask
+
+
+class TestBothTiers:
+    async def test_what_is_on_the_disk_alone_is_told_as_well_and_where_it_is(self, tmp_path: Path) -> None:
+        async with both_tiers(tmp_path) as ask:
+            found = await ask("GET", "entries", sort="size")
+            assert (found["matching"], found["kept"], found["on_disk_alone"]) == (6, 3, 3)
+            told = {each["key"][0]: (each["size_bytes"], each["tiers"]) for each in found["entries"]}
+            assert told["1"] == (101, ["disk"])
+            assert told["4"] == (104, ["memory", "disk"])
+            assert [each["key"][0] for each in found["entries"]] == list("543210")
+            assert [key[0] for key in await ask.keys(sort="size", voice="echo", limit="2")] == list("53")
+            assert {each["held_bytes"] > 0 for each in found["entries"] if each["key"][0] in "012"} == {False}
+
+    async def test_an_entry_on_the_disk_is_shown_whole_and_stays_there(self, tmp_path: Path) -> None:
+        async with both_tiers(tmp_path) as ask:
+            shown = await ask("GET", "entries/11")
+            assert (shown["key"], shown["tiers"], shown["size_bytes"]) == ("1" * 32, ["disk"], 101)
+            assert shown["parts"] == [{"name": "part 1", "digest": f"{7:016x}"}]
+            assert await ask("GET", "entries/11", content="1") == b"x" * 101
+            assert "1" * 32 not in ask.cache.holdings.storage.memory
+            assert (await ask("GET", "stats"))["tiers"]["disk"]["hit"] == 0, "to look is not to ask"
+
+    async def test_what_is_purged_there_is_gone_at_once(self, tmp_path: Path) -> None:
+        async with both_tiers(tmp_path) as ask:
+            storage = ask.cache.holdings.storage
+            assert (await ask("DELETE", "entries/11"))["removed"] == 1
+            assert await storage.recall_from_afar("1" * 32) is None
+            assert (await ask("POST", "purge", voice="alloy"))["removed"] == 3
+            assert sorted(key[0] for key in await ask.keys()) == list("35")
+            assert (await ask("POST", "purge", all="1"))["removed"] == 2
+            assert await ask.keys() == []
+
+    async def test_all_of_it_is_exported_and_nothing_newer_is_replaced(self, tmp_path: Path) -> None:
+        async with both_tiers(tmp_path) as ask:
+            exported = await ask("GET", "export")
+            assert len(read(exported).records) == 6
+            assert len(read(await ask("GET", "export", voice="alloy", after="0" * 32)).records) == 2
+            assert (await ask("POST", "import", exported))["older"] == 6
+            await ask("POST", "purge", all="1")
+            assert (await ask("POST", "import", exported))["imported"] == 6
+
+    async def test_the_disk_has_numbers_of_its_own(self, tmp_path: Path) -> None:
+        async with both_tiers(tmp_path) as ask:
+            told = (await ask("GET", "stats"))["tiers"]["disk"]
+        assert (told["entries"], told["stored"], told["dropped"]) == (6, 6, 0)
+        assert 0 < told["taken_bytes"] < told["max_bytes"] == 256 << 20
+        assert (told["answering"], told["trouble"]) == (True, "")
+
+    async def test_a_long_list_is_cut_while_it_is_made(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sidecar_cache.console._SHOWN", 0)
+        async with both_tiers(tmp_path) as ask:
+            assert [key[0] for key in await ask.keys(sort="size", limit="1")] == ["5"]
+            assert len(await ask.keys(sort="size", limit="0")) == 6
 
 
 class TestTelling:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sidecar_cache.fitness import judged, objection
+from sidecar_cache import fitness
+from sidecar_cache.fitness import Judged
 from sidecar_cache.fitness.lengths import plausible_seconds
+from sidecar_cache.slices import whole as done
 
 from sidecar import Exchange, Response
 from sidecar.lab import Lab
@@ -34,6 +36,14 @@ SCHEMA = {
     "properties": {"voice": {"type": "boolean"}, "desk": {"type": "string", "enum": ["sales", "repairs"]}},
     "required": ["voice", "desk"],
 }
+
+
+def judged(exchange: Exchange, response: Response, data: bytes) -> Judged:
+    return done(fitness.judged(exchange, response, data))
+
+
+def objection(exchange: Exchange, response: Response, data: bytes) -> str | None:
+    return judged(exchange, response, data).objection
 
 
 def whole(finish_reason: str = "stop") -> bytes:
@@ -202,6 +212,12 @@ def test_what_the_provider_forbids_to_store_is_not_kept(value: str) -> None:
         (CHAT, b"what", "", "content type unknown"),
         (TRANSCRIPTION, b'{"text":"hello"}', "application/json", None),
         (TRANSCRIPTION, b'{"text":" "}', "application/json", "nothing was heard"),
+        (TRANSCRIPTION, b'{"text":"hello","x":"\xff"}', "application/json", "the answer is not valid JSON"),
+        (TRANSCRIPTION, b'{"text":"hello","x":"\xc3\xa9"}', "application/json", None),
+        (TRANSCRIPTION, b'{"text":"hello","x":[1,]}', "application/json", "the answer is not valid JSON"),
+        (TRANSCRIPTION, b'{"text":"hello","results":7}', "application/json", "the answer is in no form that is known"),
+        (CHAT, whole()[:-1] + b',"x":"\xff"}', "application/json", "not valid JSON"),
+        (CHAT, whole()[:-1] + b',"x":[1,]}', "application/json", "not valid JSON"),
         (TRANSCRIPTION, b'{"task":"x"}', "application/json", "there is no transcript in it"),
         (TRANSCRIPTION, b"hello", "text/plain; charset=utf-8", None),
         (exchange_of(corpus.case("openai", "audio.transcriptions")), b"hello", "text/plain", "text where JSON was"),
@@ -254,6 +270,13 @@ class TestEventStreams:
         error, end = data[len(self.EVENTS) : -len(b"data: [DONE]\n\n")], self.END + b"data: [DONE]\n\n"
         assert self.said(much + error + much + end) == "an error inside a 200"
         assert self.said(much + much + end) is None
+
+    def test_with_an_event_that_is_no_json_are_not_wherever_it_is_wrong(self) -> None:
+        end = self.END + b"data: [DONE]\n\n"
+        for wrong in (b'{"x":"\xff"}', b'{"choices":[],"x":tru}', b'{"choices":[]', b"[]", b"7", b'{"choices":{}}'):
+            said = self.said(self.EVENTS * 3 + b"data: %b\n\n" % wrong + self.EVENTS * 30 + end)
+            assert (said or "").startswith("an event of the stream is"), wrong
+        assert self.said(self.EVENTS + b'data: {"x":"\xc3\xa9"}\n\n' + end) is None
 
     def test_that_were_cut_short_are_not(self) -> None:
         data = self.EVENTS + self.END.replace(b"stop", b"length") + b"data: [DONE]\n\n"

@@ -1,5 +1,6 @@
 """Which calls are the same call to the cache: those that would get the same answer, and no others."""
 
+import base64
 import io
 import json
 import random
@@ -11,13 +12,16 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sidecar_cache.identity import Head, Identity, Unsuitable, identity_of, opening_of, read_head
+from sidecar_cache.identity import Head, Identity, Terms, Unsuitable, identity_of, opening_of, read_head
+from sidecar_cache.rules import headers
+from sidecar_cache.rules.pairs import of_query
 
-from sidecar import Exchange, Headers, Secret
-from sidecar.credentials import HEADERS
+from sidecar import Attempt, Exchange, Headers, Secret
+from sidecar.credentials import HEADERS, identified
 from sidecar.dialects import names
 from sidecar.headers import Template
 from sidecar.multipart import Part, write
+from sidecar.notes import AttemptRecord
 from sidecar.provider import Origin, Provider
 from sidecar.testing import call, provider
 from tests import corpus
@@ -88,6 +92,16 @@ SAME = {
         chat("{}", {"Content-Type": "application/json"}),
         chat("{}", {"Content-Type": "Application/JSON; charset=utf-8"}),
     ),
+    "another coding of the answer": tuple(
+        chat(headers={"Accept-Encoding": each} if each else None)
+        for each in ("", "gzip, deflate", "deflate,gzip", "br;q=1.0, gzip;q=0.5", "zstd", "identity", "*", "gzip;q=0")
+    ),
+    "any sort of answer, said or not": (chat(), chat(headers={"Accept": "*/*"})),
+    "another sort of answer where the request says which": tuple(
+        call(dialect, target, {"input": "a"}, headers={"Accept": each} if each else None)
+        for dialect, target in (("openai", "/v1/audio/speech"),)
+        for each in ("", "*/*", "application/octet-stream", "audio/wav")
+    ),
     "another boundary": (form(MODEL, AUDIO), form(MODEL, AUDIO, boundary="something-else")),
     "fields of a form in another order": (form(MODEL, AUDIO), form(AUDIO, MODEL)),
     "another file name of the same format": (
@@ -128,14 +142,20 @@ DIFFERENT = {
     "another account": (chat(headers={"OpenAI-Organization": "a"}), chat(headers={"OpenAI-Organization": "b"})),
     "a header that nobody knows": (chat(), chat(headers={"X-Vendor": "a"}), chat(headers={"X-Vendor": "b"})),
     "another sort of answer": (chat(headers={"Accept": "audio/wav"}), chat(headers={"Accept": "audio/mpeg"})),
-    "another order of codings of the answer": (
-        chat(headers={"Accept-Encoding": "gzip, deflate"}),
-        chat(headers={"Accept-Encoding": "gzip, deflate;q=0.5"}),
-    ),
-    "another coding of the answer": (
+    "a coding of the answer that nobody knows": (
         chat(),
-        chat(headers={"Accept-Encoding": "gzip"}),
-        chat(headers={"Accept-Encoding": "br, gzip"}),
+        chat(headers={"Accept-Encoding": "compress"}),
+        chat(headers={"Accept-Encoding": "gzip, dcb"}),
+        chat(headers={"Accept-Encoding": "gzip;q=high"}),
+    ),
+    "an answer that must be coded": (
+        chat(),
+        chat(headers={"Accept-Encoding": "identity;q=0"}),
+        chat(headers={"Accept-Encoding": "gzip, *;q=0"}),
+    ),
+    "another sort of answer where nothing else says which": (
+        call("elevenlabs", "/v1/text-to-speech/v", {"text": "a"}, headers={"Accept": "audio/mpeg"}),
+        call("elevenlabs", "/v1/text-to-speech/v", {"text": "a"}, headers={"Accept": "audio/wav"}),
     ),
     "another recording": (form(MODEL, AUDIO), form(MODEL, Part.of("file", b"RIFF!!!!", "speech.wav", "audio/wav"))),
     "another format of file": (
@@ -493,6 +513,71 @@ def test_a_credential_of_the_sidecars_own_makes_another_tenant() -> None:
     assert len({key(call("openai", "/v1/chat/completions", CHAT, to=[each])) for each in found}) == 3
 
 
+def pods(exchange: Exchange) -> str:
+    """The key where all agents are one whose credentials are replaced."""
+    head = read_head(exchange.request.headers)
+    return identity_of(opening_of(exchange, head, SECRET, POD), head, exchange.request.body.data or b"").key
+
+
+POD = Terms(pod=True)
+KEYED = msgspec.structs.replace(provider("openai"), credential=Secret("the pod's"))
+
+
+def keyed(target: str = "/v1/chat/completions", to: Provider = KEYED, **headers: str) -> Exchange:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return call("openai", target, CHAT, headers=named, to=[to])
+
+
+class TestOneTenantToAPod:
+    @pytest.mark.parametrize("name", HEADERS)
+    def test_knows_no_agents_by_what_no_provider_sees(self, name: str) -> None:
+        one, other, none = keyed(**{name: "Bearer a"}), keyed(**{name: "Bearer b"}), keyed()
+        assert pods(one) == pods(other) == pods(none)
+        assert len({key(one), key(other), key(none), pods(one)}) == 4, "otherwise each has a key of its own"
+
+    @pytest.mark.parametrize("name", QUERIES)
+    def test_knows_none_by_queries_that_no_provider_sees(self, name: str) -> None:
+        target = "/v1/chat/completions"
+        assert pods(keyed(f"{target}?{name}=a")) == pods(keyed(f"{target}?{name}=b&{name}=c")) == pods(keyed(target))
+
+    def test_knows_agents_where_their_own_credentials_go_to_the_provider(self) -> None:
+        theirs = [keyed(to=provider("openai"), authorization=each) for each in ("Bearer a", "Bearer b")]
+        assert [pods(each) for each in theirs] == [key(each) for each in theirs]
+        assert len({pods(each) for each in theirs}) == 2
+
+    def test_is_another_with_another_credential(self) -> None:
+        other = msgspec.structs.replace(KEYED, credential=Secret("another"))
+        assert pods(keyed()) != pods(keyed(to=other))
+
+    @given(
+        st.lists(st.sampled_from([*HEADERS, "x-folder-id", "x-vendor", "OpenAI-Beta"]), max_size=3),
+        st.lists(
+            st.sampled_from(["key=a", "KEY=a", "key", "k%65y=a", "token=", "api_key=b", "a=1", "xi-api-key=c&a=2"]),
+            max_size=3,
+        ),
+        st.lists(st.sampled_from([*HEADERS, "x-folder-id", "x-vendor"]), max_size=3),
+        st.lists(st.sampled_from(["key=b", "KEY=a", "key", "k%65y=a", "a=1", "a=2"]), max_size=3),
+    )
+    def test_has_one_key_for_two_calls_if_and_only_if_the_provider_is_sent_the_same(
+        self, names: list[str], items: list[str], other_names: list[str], other_items: list[str]
+    ) -> None:
+        one, other = (
+            keyed(f"/v1/chat/completions{'?' if queries else ''}{'&'.join(queries)}", **dict.fromkeys(said, "x"))
+            for said, queries in ((names, items), (other_names, other_items))
+        )
+        assert (pods(one) == pods(other)) == (sent(one) == sent(other))
+
+
+def sent(exchange: Exchange) -> object:
+    """What the provider is sent, as far as it tells two calls apart."""
+    record = AttemptRecord(exchange.provider, 0)
+    request = identified(
+        Attempt(exchange=exchange, provider=exchange.provider, request=exchange.request, record=record)
+    )
+    fields = sorted((name.lower(), value) for name, value in request.headers.fields)
+    return fields, sorted(of_query(request.query).items(), key=repr)
+
+
 def test_values_cannot_be_moved_from_one_name_to_another() -> None:
     chats = [
         chat(headers={"X-Api-Key": "b", "Api-Key": "a"}),
@@ -583,6 +668,43 @@ def test_the_form_in_which_an_answer_is_wanted_is_told_apart_from_the_key(exchan
     assert identity(exchange).delivery == delivery
 
 
+@pytest.mark.parametrize(
+    ("said", "codings", "odd"),
+    [
+        ([], "", ""),
+        (["gzip, deflate"], "deflate gzip", ""),
+        (["GZIP", "x-gzip"], "gzip", "gzip,x-gzip"),
+        (["x-gzip"], "gzip", ""),
+        (["gzip;q=0, deflate ; Q = 0.3"], "deflate", ""),
+        (["identity"], "", ""),
+        (["*"], "br deflate gzip zstd", ""),
+        (["gzip;q=0, *;q=0.1"], "br deflate zstd", ""),
+        (["*;q=0"], "", "*;q=0"),
+        (["identity, *;q=0"], "", ""),
+        (["identity;q=0, gzip"], "gzip", "gzip,identity;q=0"),
+        (["dcb, GZIP"], "gzip", "dcb,gzip"),
+        (["gzip;q=2"], "gzip", "gzip;q=2"),
+        (["", ","], "", ""),
+        (["gzip;\xff"], "gzip", "gzip;\xff"),
+    ],
+)
+def test_which_codings_an_agent_accepts(said: list[str], codings: str, odd: str) -> None:
+    found = headers.codings([each.encode("latin-1") for each in said])
+    assert (" ".join(sorted(found.known)), found.odd.decode("latin-1")) == (codings, odd)
+
+
+@given(st.lists(st.binary(max_size=12), max_size=3))
+def test_no_codings_are_too_odd(said: list[bytes]) -> None:
+    found = headers.codings(said)
+    assert found.known <= headers.CODINGS
+    assert found.plain or found.odd
+
+
+def test_of_agents_that_accept_other_codings_each_gets_its_own_form() -> None:
+    one, other, none = (chat(headers={"Accept-Encoding": each}) for each in ("gzip", "gzip, br", "identity"))
+    assert [identity(each).delivery for each in (one, other, none)] == ["whole gzip", "whole br,gzip", "whole"]
+
+
 # -- samples -----------------------------------------------------------------------------------------------------------
 
 
@@ -612,6 +734,28 @@ def heard(recording: bytes, name: str = "a.wav", content_type: str = "audio/wav"
 
 
 NOISY = random.Random(1).randbytes(24_000)
+
+
+def recognized(recording: bytes, config: Any, *, version: int = 1, by_samples: bool = True) -> str:
+    """The key of a call of Google's Speech-to-Text."""
+    content = base64.b64encode(recording).decode()
+    if version == 1:
+        exchange = call("google_cloud", "/v1/speech:recognize", {"config": config, "audio": {"content": content}})
+    else:
+        target = "/v2/projects/p/locations/l/recognizers/_:recognize"
+        exchange = call("google_cloud", target, {"config": config, "content": content})
+    return sampled(exchange, by_samples=by_samples)
+
+
+def prompted(recording: bytes, media_type: Any, *, by_samples: bool = True) -> str:
+    """The key of a call that asks Gemini about it."""
+    blob = {"mime_type": media_type, "data": base64.b64encode(recording).decode()}
+    return sampled(content(contents=[{"parts": [{"inlineData": blob}, {"text": "x"}]}]), by_samples=by_samples)
+
+
+def sampled(exchange: Exchange, *, by_samples: bool) -> str:
+    head, data = read_head(exchange.request.headers), exchange.request.body.data
+    return identity_of(opening_of(exchange, head, SECRET), head, data or b"", by_samples=by_samples).key
 
 
 class TestSamples:
@@ -681,6 +825,61 @@ class TestSamples:
             return identity_of(opening_of(exchange, head, SECRET), head, recording, by_samples=True).key
 
         assert key_of(wav(NOISY), "audio/wav") == key_of(flac(NOISY), "audio/flac")
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ({}, {}),
+            ({"encoding": "LINEAR16", "sampleRateHertz": 16000}, {"encoding": "FLAC"}),
+            ({"encoding": 1}, {"encoding": 2, "sample_rate_hertz": 16000}),
+            ({"encoding": "ENCODING_UNSPECIFIED"}, {"encoding": None, "sampleRateHertz": 0}),
+        ],
+    )
+    def test_are_taken_from_googles_base64_too(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+        packed = flac(NOISY)
+        assert recognized(wav(NOISY), one) == recognized(packed, other)
+        assert recognized(wav(NOISY), one, by_samples=False) != recognized(packed, other, by_samples=False)
+        assert recognized(wav(NOISY), one) != recognized(flac(NOISY[:-2]), other)
+        assert recognized(wav(NOISY), one) != recognized(packed, {**other, "languageCode": "de"})
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            {"encoding": "MULAW"},
+            {"encoding": "FLAC"},
+            {"encoding": "LINEAR16", "sampleRateHertz": 8000},
+            {"encoding": ["LINEAR16"]},
+            {"sampleRateHertz": "16000"},
+        ],
+    )
+    def test_are_not_taken_where_the_request_says_otherwise_than_the_file(self, config: dict[str, Any]) -> None:
+        assert recognized(wav(NOISY), config) == recognized(wav(NOISY), config, by_samples=False)
+        assert recognized(wav(NOISY), config) not in {recognized(wav(NOISY), {}), recognized(flac(NOISY), config)}
+
+    def test_are_not_taken_where_google_hears_one_container_alone(self) -> None:
+        assert recognized(wav(NOISY, width=24), {}) != recognized(flac(NOISY, width=24), {})
+
+    def test_are_taken_by_the_second_version_where_it_heeds_the_head_of_a_file(self) -> None:
+        heeded: dict[str, Any] = {"autoDecodingConfig": {}}
+        stated = {"explicitDecodingConfig": {"encoding": "LINEAR16", "sampleRateHertz": 16000}}
+        both = [recognized(each, heeded, version=2) for each in (wav(NOISY), flac(NOISY))]
+        assert both[0] == both[1] != recognized(wav(NOISY[:-2]), heeded, version=2)
+        for config in (stated, {**heeded, **stated}, {}, None):
+            assert recognized(wav(NOISY), config, version=2) != recognized(flac(NOISY), config, version=2)
+
+    def test_are_taken_from_geminis_if_the_media_type_says_what_it_is(self) -> None:
+        both = [prompted(wav(NOISY), "audio/wav"), prompted(flac(NOISY), "audio/x-flac")]
+        assert both[0] == both[1] != prompted(wav(NOISY[:-2]), "audio/wav")
+        assert both[0] != prompted(wav(NOISY), "audio/wav", by_samples=False)
+        for media_type in ("audio/flac", "audio/mp3", "", None):
+            assert prompted(wav(NOISY), media_type) == prompted(wav(NOISY), media_type, by_samples=False)
+
+    @given(st.binary(max_size=80), st.sampled_from([{}, None, [], "x", {"encoding": {}}, {"autoDecodingConfig": {}}]))
+    def test_nothing_of_googles_makes_it_raise(self, tail: bytes, config: Any) -> None:
+        for data in (wav(NOISY[:8])[: 80 - len(tail)] + tail, b"fLaC" + tail):
+            for version in (1, 2):
+                recognized(data, config, version=version)
+            prompted(data, config)
 
     @given(st.binary(max_size=80))
     def test_no_file_makes_it_raise(self, tail: bytes) -> None:

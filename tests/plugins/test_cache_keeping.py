@@ -11,6 +11,7 @@ from sidecar_cache.config import Price
 from sidecar_cache.entry import Entry
 from sidecar_cache.flights import Flight
 from sidecar_cache.keeping import CALLED, Purpose, Unkept, about, cost, entry_of
+from sidecar_cache.slices import whole as done
 
 from sidecar import Body, Headers, Notes, Response
 from sidecar.testing import answer, call
@@ -36,7 +37,7 @@ def flown(*chunks: bytes) -> Flight:
 
 def kept(response: Response, flight: Flight, purpose: Purpose = CALLED) -> Entry:
     exchange = call("openai", "/v1/chat/completions", CHAT)
-    return entry_of(exchange, response, flight, (("body.model", 7),), 60.0, purpose)
+    return done(entry_of(exchange, response, flight, lambda: (("body.model", 7),), 60.0, purpose))
 
 
 def whole(**headers: Any) -> tuple[Response, Flight]:

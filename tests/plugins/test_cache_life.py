@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,10 +12,13 @@ from typing import Any
 import pytest
 from sidecar_cache import Cache
 from sidecar_cache.holdings import Flood
+from sidecar_cache.reading import LATE
+from sidecar_cache.rows.view import View
 
 from sidecar import Attempt, Exchange, Response
 from sidecar.errors import ConnectFailed
 from sidecar.testing import Played, Stage, answer, call, configured
+from tests.plugins.kept_entries import entry
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "which way?"}]}
 AGES = "{chat: {ttl: 60s, stale_while_revalidate: 30s, stale_if_error: 600s}, jitter: 0.0}"
@@ -150,6 +154,123 @@ async def test_what_is_on_a_disk_is_there_after_a_restart(tmp_path: Path) -> Non
         await until(lambda: stage.samples()['cache_entries{plugin="cache"}'] == 1)
         assert said(await stage.play(chat())) == "left"
     assert (tmp_path / "cache" / "secret").stat().st_mode & 0o777 == 0o600
+
+
+DEEP = "{disk: {directory: %s, budget: 10s}, max_memory: 24KiB, chat: {ttl: 1h}, jitter: 0.0}"
+
+
+def another(number: int, **headers: str) -> Exchange:
+    body = {**CHAT, "seed": number}
+    return call("openai", "/v1/chat/completions", body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def tier(played: Played) -> str:
+    return str(played.verdicts[-1].detail["tier"])
+
+
+async def filled(stage: Stage, cache: Cache, count: int = 40) -> None:
+    """So many answers that most have had to leave memory, all of them on the disk."""
+    for number in range(count):
+        await stage.play(another(number), says(f"way {number}"))
+    disk = cache.holdings.storage.disk
+    assert disk is not None
+    await until(lambda: len(disk) == count and not disk.waiting())
+    assert len(cache.holdings.storage.memory) < count / 2
+
+
+async def test_what_memory_has_no_room_for_is_given_from_the_disk_and_is_in_memory_then(tmp_path: Path) -> None:
+    cache = configured(Cache, DEEP % tmp_path)
+    async with Stage(cache) as stage:
+        await filled(stage, cache)
+        first, again = await stage.play(another(0)), await stage.play(another(0))
+        assert (outcome(first), said(first), tier(first), first.attempts) == ("hit", "way 0", "disk", ())
+        assert (outcome(again), said(again), tier(again)) == ("hit", "way 0", "memory")
+        disk = cache.holdings.storage.disk
+        assert disk is not None
+        for number in range(40):
+            assert said(await stage.play(another(number))) == f"way {number}"
+        assert disk.stored == 40, "nothing is written twice"
+        samples = stage.samples()
+        given = {name: samples[f'cache_given_total{{plugin="cache",tier="{name}"}}'] for name in ("memory", "disk")}
+        assert given["disk"] >= 20
+        assert given["memory"] + given["disk"] == 42
+        assert samples['cache_disk_entries{plugin="cache"}'] == 40
+        assert samples['cache_disk_reads_total{plugin="cache",outcome="hit"}'] == given["disk"]
+        assert samples['cache_disk_answering{plugin="cache"}'] == 1
+
+
+async def test_what_is_on_the_disk_is_out_of_date_when_it_would_be_in_memory(tmp_path: Path, clock: Clock) -> None:
+    cache = configured(Cache, DEEP % tmp_path)
+    async with Stage(cache) as stage:
+        await filled(stage, cache)
+        clock.passes(1800)
+        assert outcome(await stage.play(another(1, cache_control="max-age=60"), says("anew"))) == "miss"
+        await until(lambda: said_by(stage, cache, "anew"))
+        assert said(await stage.play(another(1))) == "anew", "the newer one is there now, in memory and on the disk"
+        clock.passes(1801)
+        passed = await stage.play(another(2), says("anew"))
+        assert (outcome(passed), passed.verdicts[-1].reason) == ("miss", "what is kept is out of date")
+        spared = await stage.play(another(3), BUSY)
+        assert (outcome(spared), said(spared)) == ("spare", "way 3")
+
+
+def said_by(stage: Stage, cache: Cache, text: str) -> bool:
+    return any(text.encode() in held.entry.data for held in cache.holdings.storage.memory.items())
+
+
+async def test_two_agents_do_not_meet_on_the_disk(tmp_path: Path) -> None:
+    cache = configured(Cache, DEEP % tmp_path)
+    async with Stage(cache) as stage:
+        await filled(stage, cache)
+        assert outcome(await stage.play(another(0, authorization="Bearer other"), says("hers"))) == "miss"
+
+
+async def test_a_disk_that_is_late_is_gone_past_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, going_on, found = configured(Cache, (DEEP % tmp_path).replace("10s", "20ms")), threading.Event(), View.found
+
+    def slow(view: View, key: str) -> Any:
+        going_on.wait(20)
+        return found(view, key)
+
+    async with Stage(cache) as stage:
+        await filled(stage, cache)
+        monkeypatch.setattr(View, "found", slow)
+        passed = await stage.play(another(0), says("anew"))
+        assert (outcome(passed), said(passed), len(passed.attempts)) == ("miss", "anew", 1)
+        assert passed.verdicts[-1].reason == LATE
+        going_on.set()
+        await until(
+            lambda: cache.holdings.storage.disk is not None and not cache.holdings.storage.disk._reader._readings
+        )
+        assert said(await stage.play(another(0))) == "anew", "what is read too late does not replace what is newer"
+
+
+async def test_the_disk_is_asked_before_what_pods_share(tmp_path: Path) -> None:
+    shared = "backend: 'tests.plugins.one_for_all:OneForAll', namespace: the-disk-first"
+    config = f"{DEEP[:-1] % tmp_path}, secret: '${{env:SECRET}}', shared: {{{shared}}}}}"
+    cache = configured(Cache, config, SECRETS)
+    async with Stage(cache) as stage:
+        await filled(stage, cache)
+        disk, both = cache.holdings.storage.disk, cache.holdings.storage.shared
+        assert disk is not None
+        assert both is not None
+        await until(lambda: both.waiting == 0)
+        assert tier(await stage.play(another(0))) == "disk"
+        assert both.counts["hit"] == both.counts["late"] == 0
+        disk.clear()
+        last = await stage.play(another(1))
+        assert (outcome(last), tier(last)) == ("hit", "shared")
+
+
+async def test_what_a_clock_that_was_set_back_makes_of_the_disk_is_not_given(tmp_path: Path) -> None:
+    cache = configured(Cache, DEEP % tmp_path)
+    async with Stage(cache) as stage:
+        await filled(stage, cache)
+        storage = cache.holdings.storage
+        assert storage.disk is not None
+        storage.disk.keep("0" * 32, entry(stored_ns=1 << 62))
+        assert await storage.recall_behind("0" * 32) == (None, "")
+        assert storage.memory.peek("0" * 32) is None
 
 
 async def test_a_disk_that_is_none_costs_no_call(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -185,6 +185,14 @@ def test_what_was_asked_for_before_a_restart_still_counts() -> None:
     assert sum(f"old {number}" in memory for number in range(60)) == 60
 
 
+def test_what_comes_back_from_elsewhere_counts_by_what_is_known_of_it_once(memory: Memory[Entry]) -> None:
+    keys = filled(memory, 200)
+    left = next(key for key in reversed(keys) if key not in memory)  # it is remembered
+    memory.keep(left, entry(), calls=5.0)
+    told = {held.key: held.calls for held in memory.items()}
+    assert told[left] == pytest.approx(5.0, rel=0.05)
+
+
 def test_who_watches_is_told_of_all_that_comes_and_goes(memory: Memory[Entry]) -> None:
     there: dict[str, Entry] = {}
 

@@ -388,8 +388,21 @@ _SYNTHESIS: Final = (
 )
 
 
+#: The request says what kind of audio is wanted; their SDKs accept one and the same for all.
+_ACCEPTING: Final = {
+    *(("openai", "audio.speech"), ("azure_openai", "audio.speech"), ("groq", "audio.speech")),
+    ("cartesia", "tts.bytes"),
+}
+
+
 def _of(dialects: str, endpoint: str, target: str, fields: tuple[Field, ...], kind: str = "json") -> list[Schema]:
-    return [Schema(dialect, endpoint, target, fields, kind) for dialect in dialects.split()]
+    return [Schema(each, endpoint, target, _accepting(each, endpoint, fields), kind) for each in dialects.split()]
+
+
+def _accepting(dialect: str, endpoint: str, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    if (dialect, endpoint) not in _ACCEPTING:
+        return fields
+    return tuple(field._replace(effect=OUT) if field[:2] == ("header", "accept") else field for field in fields)
 
 
 _AZURE: Final = "/openai/deployments/{deployment}"

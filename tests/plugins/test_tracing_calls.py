@@ -8,11 +8,13 @@ import re
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from sidecar.lab.certificates import Authority
 from tests.collector import collecting
 from tests.running import Running, running
 from tests.wire import Line, Peer, answer, answering, peer
@@ -93,6 +95,38 @@ async def test_a_call_is_a_trace_of_three_spans(http: aiohttp.ClientSession) -> 
         again = (await collector.wait_for(6))[5]
         assert again.attributes["sidecar.connection.reused"] is True
         assert "sidecar.attempt.connect.duration" not in again.attributes
+
+
+async def test_a_new_connection_is_told_in_its_parts(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    async def script(line: Line) -> None:
+        await line.request()
+        await line.send(answer(b'{"id":"chatcmpl-1"}', "200 OK", JSON, "Connection: close"))
+
+    authority, ca_file = Authority(), tmp_path / "ca.pem"
+    ca_file.write_bytes(authority.pem)
+    context = authority.server_context([])
+    context.num_tickets = 2
+    parts = [f"sidecar.attempt.connect.{part}.duration" for part in ("dns", "tcp", "tls")]
+    async with collecting() as collector, peer(script, context) as provider:
+        overrides = (
+            f"providers.openai.url=https://127.0.0.1:{provider.port}",
+            f"tls.extra_ca_files=[{ca_file}]",
+        )
+        async with traced(collector.url, provider, *overrides) as sidecar:
+            await ask(sidecar, http)
+            attempt = (await collector.wait_for(3))[2]
+            assert attempt.attributes["tls.resumed"] is False
+            assert attempt.attributes["tls.protocol.version"] == "1.3"
+            assert all(attempt.attributes[part] >= 0 for part in parts)
+            whole = attempt.attributes["sidecar.attempt.connect.duration"]
+            assert sum(attempt.attributes[part] for part in parts) <= whole
+            page = sidecar.application.metrics_text()
+            assert 'sidecar_upstream_connect_seconds_count{provider="openai",tls="full"} 1' in page
+            while 'tls="resumed"} 1' not in sidecar.application.metrics_text():  # for the call to come
+                await asyncio.sleep(0.002)
+            await ask(sidecar, http)
+            again = (await collector.wait_for(6))[5]
+            assert not [name for name in again.attributes if name.startswith(("tls.", "sidecar.attempt.connect"))]
 
 
 async def test_the_agents_trace_goes_on(http: aiohttp.ClientSession) -> None:

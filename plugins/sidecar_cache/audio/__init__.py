@@ -8,6 +8,7 @@ from sidecar_cache.audio.frames import adts, is_adts, is_mp3, mp3, tag_bytes
 from sidecar_cache.audio.ogg import ogg
 from sidecar_cache.audio.riff import wav
 from sidecar_cache.audio.sound import Sound, broken, playing
+from sidecar_cache.slices import Slices
 
 __all__ = ["HEADERLESS", "Sound", "headerless_sound", "sound_of"]
 
@@ -32,21 +33,23 @@ _MATROSKA_SEGMENT = b"\x18\x53\x80\x67"
 _MP4_BOXES = frozenset((b"ftyp", b"moov", b"mdat", b"moof", b"free", b"skip", b"sidx", b"styp", b"mfra", b"uuid"))
 
 
-def sound_of(data: bytes) -> Sound:
+def sound_of(data: bytes) -> Slices[Sound]:
     """What *data* is by what it says of itself. Its ``container`` is "" if it says nothing."""
     kind = _kind(data)
+    if (walking := _WALKING.get(kind)) is not None:
+        return (yield from walking(data))
     reader = _READERS.get(kind)
     return Sound(kind) if reader is None else reader(data)
 
 
-def headerless_sound(data: bytes, samples: str, rate: int | None, channels: int = 1) -> Sound:
+def headerless_sound(data: bytes, samples: str, rate: int | None, channels: int = 1) -> Slices[Sound]:
     """What *data* is that was asked for as nothing but samples, of a kind in `HEADERLESS`: that, unless it is a file.
 
     Args:
         rate: in Hz; without it, it is not known how long it plays.
     """
     if data[:4] in (b"RIFF", b"OggS", b"fLaC") or data[:3] == b"ID3":
-        found = sound_of(data)
+        found = yield from sound_of(data)
         if found.container:
             return found
     width = HEADERLESS[samples]
@@ -72,8 +75,8 @@ def _kind(data: bytes) -> str:
     return "mp3" if at or is_mp3(head) else ""
 
 
-def _tagged_flac(data: bytes) -> Sound:
-    return flac(data[tag_bytes(data, 0) :])
+def _tagged_flac(data: bytes) -> Slices[Sound]:
+    return (yield from flac(data[tag_bytes(data, 0) :]))
 
 
 def _webm(data: bytes) -> Sound:
@@ -101,12 +104,11 @@ def _mp4(data: bytes) -> Sound:
     return playing("m4a", None) if {b"moov", b"mdat"} <= seen else broken("m4a", "it ends before the sound")
 
 
-_READERS: Final[dict[str, Callable[[bytes], Sound]]] = {
+_READERS: Final[dict[str, Callable[[bytes], Sound]]] = {"m4a": _mp4, "wav": wav, "webm": _webm}
+#: Those that go from piece to piece.
+_WALKING: Final[dict[str, Callable[[bytes], Slices[Sound]]]] = {
     "aac": adts,
     "flac": _tagged_flac,
-    "m4a": _mp4,
     "mp3": mp3,
     "ogg": ogg,
-    "wav": wav,
-    "webm": _webm,
 }

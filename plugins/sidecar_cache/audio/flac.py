@@ -5,11 +5,14 @@ where the file ends, or something is missing.
 from msgspec import Struct
 
 from sidecar_cache.audio.sound import Sound, broken, playing
+from sidecar_cache.slices import Slices
 
 _STREAMINFO_BYTES = 34
 #: How far before the end the last frame is looked for, and how many places that look like its beginning are tried.
 _SEARCHED_BYTES = 128 * 1024
 _TRIED = 4
+#: Bytes that are summed up before others have their turn.
+_SLICE_BYTES = 512
 _BLOCK_SIZES = (0, 192, 576, 1152, 2304, 4608, 0, 0, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
 
 
@@ -32,7 +35,7 @@ def _table(polynomial: int, bits: int) -> tuple[int, ...]:
 _CRC_8, _CRC_16 = _table(0x07, 8), _table(0x8005, 16)
 
 
-def flac(data: bytes) -> Sound:
+def flac(data: bytes) -> Slices[Sound]:
     at, info = 4, b""
     while True:
         head = data[at : at + 4]
@@ -47,7 +50,7 @@ def flac(data: bytes) -> Sound:
         return broken("flac", "it does not say of what kind its samples are")
     rate = int.from_bytes(info[10:13]) >> 4
     total = int.from_bytes(info[13:18]) & (1 << 36) - 1
-    last = _last_frame(data, at, int.from_bytes(info[2:4])) if rate else None
+    last = (yield from _last_frame(data, at, int.from_bytes(info[2:4]))) if rate else None
     if last is None:
         return broken("flac", "its last frame is cut off")
     samples = last.start + last.samples
@@ -56,7 +59,7 @@ def flac(data: bytes) -> Sound:
     return playing("flac", samples / rate)
 
 
-def _last_frame(data: bytes, begin: int, largest_block: int) -> _Frame | None:
+def _last_frame(data: bytes, begin: int, largest_block: int) -> Slices[_Frame | None]:
     at, tried = len(data), 0
     begin = max(begin, len(data) - _SEARCHED_BYTES)
     while tried < _TRIED:
@@ -65,18 +68,21 @@ def _last_frame(data: bytes, begin: int, largest_block: int) -> _Frame | None:
             return None
         if (frame := _frame(data, at, largest_block)) is not None:
             tried += 1
-            if _is_summed(data[at:]):
+            if (yield from _is_summed(data[at:])):
                 return frame
         # the byte before may be another's first
         at += 1
     return None
 
 
-def _is_summed(frame: bytes) -> bool:
+def _is_summed(frame: bytes) -> Slices[bool]:
     """Whether *frame* ends in its own checksum: then that of all of it is 0."""
     checksum, table = 0, _CRC_16
-    for byte in frame:
-        checksum = checksum << 8 & 0xFFFF ^ table[checksum >> 8 ^ byte]
+    for at in range(0, len(frame), _SLICE_BYTES):
+        if at:
+            yield
+        for byte in frame[at : at + _SLICE_BYTES]:
+            checksum = checksum << 8 & 0xFFFF ^ table[checksum >> 8 ^ byte]
     return checksum == 0
 
 

@@ -1,6 +1,7 @@
 """MP3 and AAC in ADTS: frame after frame, each of which says how long it is. Nothing is decoded."""
 
 from sidecar_cache.audio.sound import Sound, broken, playing
+from sidecar_cache.slices import Slices
 
 # By version bits: 3 is MPEG 1, 2 is MPEG 2, 0 is MPEG 2.5.
 _MP3_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
@@ -17,6 +18,8 @@ _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 120
 _AAC_SAMPLES = 1024
 _ID3V1_BYTES = 128
 _APE_BYTES = 32
+#: Frames that are looked at before others have their turn.
+_MP3_SLICE, _ADTS_SLICE = 100, 50
 
 
 def is_mp3(head: bytes) -> bool:
@@ -27,7 +30,7 @@ def is_adts(head: bytes) -> bool:
     return len(head) >= 2 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
 
 
-def mp3(data: bytes) -> Sound:
+def mp3(data: bytes) -> Slices[Sound]:
     at, end = tag_bytes(data, 0), len(data)
     stated, first = _stated_frames(data, at)
     at += first
@@ -49,6 +52,8 @@ def mp3(data: bytes) -> Sound:
         at += frame[0]
         seconds += frame[1]
         count += 1
+        if not count % _MP3_SLICE:
+            yield
     if at > end:
         return broken("mp3", "its last frame is cut off")
     if count < stated:
@@ -104,8 +109,8 @@ def tag_bytes(data: bytes, at: int) -> int:
     return 0
 
 
-def adts(data: bytes) -> Sound:
-    at, end, seconds = tag_bytes(data, 0), len(data), 0.0
+def adts(data: bytes) -> Slices[Sound]:
+    at, end, seconds, count = tag_bytes(data, 0), len(data), 0.0, 0
     per_sample = [1 / rate for rate in _AAC_RATES]
     while at + 7 <= end:
         if data[at] != 0xFF or data[at + 1] & 0xF6 != 0xF0:
@@ -119,4 +124,7 @@ def adts(data: bytes) -> Sound:
             return broken("aac", f"no frame begins at byte {at}")
         seconds += _AAC_SAMPLES * (1 + (data[at + 6] & 3)) * per_sample[index]
         at += size
+        count += 1
+        if not count % _ADTS_SLICE:
+            yield
     return broken("aac", "its last frame is cut off") if at != end else playing("aac", seconds)

@@ -5,10 +5,13 @@ import struct
 from msgspec import Struct
 
 from sidecar_cache.audio.sound import Sound, broken, playing
+from sidecar_cache.slices import Slices
 
 _FIRST, _LAST, _NO_PACKET_ENDS = 2, 4, -1
 _HEAD_BYTES = 27
 _OPUS_RATE = 48000
+#: Pages that are looked at before others have their turn.
+_SLICE = 50
 _page = struct.Struct("<4sBBqIIIB").unpack_from
 
 
@@ -23,8 +26,8 @@ class _Stream(Struct):
     ended: bool = False
 
 
-def ogg(data: bytes) -> Sound:
-    at, end = 0, len(data)
+def ogg(data: bytes) -> Slices[Sound]:
+    at, end, pages = 0, len(data), 0
     streams: dict[int, _Stream] = {}
     over: list[_Stream] = []
     while at < end:
@@ -50,6 +53,9 @@ def ogg(data: bytes) -> Sound:
             if granule != _NO_PACKET_ENDS:
                 stream.reached = granule
             stream.ended = bool(flags & _LAST)
+        pages += 1
+        if not pages % _SLICE:
+            yield
     every = [*over, *streams.values()]
     if not all(stream.ended for stream in every):
         return broken(_codec(over, streams), "no page of it is marked as its last")

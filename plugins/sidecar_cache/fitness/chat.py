@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from msgspec import Struct
+import msgspec
+from msgspec import UNSET, Struct
 
 from sidecar import Chat
 from sidecar_cache.fitness.documents import (
+    LARGE_BYTES,
     Document,
     Unfit,
-    decode,
     document_of,
-    events_of,
+    each_event,
     listed_objects,
     object_of,
     text_of,
@@ -19,14 +20,16 @@ from sidecar_cache.fitness.documents import (
 from sidecar_cache.fitness.endings import ended
 from sidecar_cache.fitness.schemas import check_arguments, check_json
 from sidecar_cache.fitness.speech import check_samples, from_base64
-from sidecar_cache.fitness.streams import assembled
-from sidecar_cache.forms.pieces import UNREADABLE
+from sidecar_cache.fitness.streams import assembler
+from sidecar_cache.forms.pieces import UNREADABLE, items_of
+from sidecar_cache.slices import Slices
 
 #: How a model ends that had its say. All else (length, safety, an error) is no answer to give again.
 _FINISHED: Final = frozenset(
     ("stop", "end_turn", "stop_sequence", "tool_use", "tool_calls", "function_call", "completed", "complete", "eos")
 )
 _RUNNING: Final = frozenset(("in_progress", "queued"))
+_SLICE_ITEMS: Final = 10
 #: Tools that the provider runs itself, and calls without arguments in JSON.
 _NOT_ASKED_FOR: Final = frozenset(("custom", "custom_tool_call", "server_tool_use", "mcp_tool_use"))
 
@@ -41,9 +44,39 @@ class _Said(Struct):
     refused: bool = False
     other: bool = False
     """Whether it says something that is neither text nor a call: an image, audio, code."""
+    blobs: list[Document] = []
+    """Of what it says in base64: kinds and data."""
 
 
-def check_chat(asked: Chat | None, endpoint: str, content_type: str, data: bytes) -> None:
+class _Choice(Struct):
+    """Probabilities of its words are passed over: they are most of an answer that has them."""
+
+    message: Any = UNSET
+    text: Any = UNSET
+    finish_reason: Any = None
+
+
+class _Completion(Struct):
+    choices: list[_Choice] | None = None
+    error: Any = None
+
+
+class _Candidate(Struct):
+    content: Any = None
+    finishReason: Any = None
+
+
+class _Content(Struct):
+    candidates: list[_Candidate] | None = None
+    promptFeedback: Any = None
+    error: Any = None
+
+
+_completion = msgspec.json.Decoder(_Completion).decode
+_content = msgspec.json.Decoder(_Content).decode
+
+
+def check_chat(asked: Chat | None, endpoint: str, content_type: str, data: bytes) -> Slices[None]:
     """
     Raises:
         Unfit: it is not to be kept.
@@ -52,12 +85,16 @@ def check_chat(asked: Chat | None, endpoint: str, content_type: str, data: bytes
     if media_type == "text/event-stream":
         if not ended(endpoint, data):
             raise Unfit("the event stream has no proper end")
-        document = assembled(endpoint, _events(data))
+        made = assembler(endpoint)
+        yield from each_event(data, made.take)
+        document = made.whole()
     elif media_type.endswith("json"):
         listed = endpoint == "streamGenerateContent" and data[:64].lstrip()[:1] == b"["
-        document = assembled(endpoint, _items(data)) if listed else document_of(data)
+        document = (yield from _of_items(data)) if listed else _read(endpoint, data)
     else:
         raise Unfit(f"content type {media_type or 'unknown'}")
+    if len(data) > LARGE_BYTES:
+        yield
     if document.get("error"):
         raise Unfit("an error inside a 200")
     reader = _READERS.get(endpoint)
@@ -67,21 +104,39 @@ def check_chat(asked: Chat | None, endpoint: str, content_type: str, data: bytes
     if not said:
         raise Unfit("there is no answer in it")
     for one in said:
+        yield from _check_audio(one.blobs)
         _check(asked, one)
 
 
-def _events(stream: bytes) -> list[Document]:
-    found = list(events_of(stream))
-    if any(event.get("error") or event.get("type") == "error" for event in found):
-        raise Unfit("an error inside a 200")
-    return found
+def _read(endpoint: str, data: bytes) -> Document:
+    """A whole answer, as far as it matters.
 
-
-def _items(data: bytes) -> list[Document]:
+    Raises:
+        Unfit: it is no JSON object.
+    """
+    said = _READERS.get(endpoint)
+    reader = _completion if said is _of_choices else _content if said is _of_candidates else None
+    if reader is None or not data.isascii():  # what it passes over it does not look into
+        return document_of(data)
     try:
-        return listed_objects(decode(data))
+        read: Document = msgspec.to_builtins(reader(data))
+    except UNREADABLE:
+        return document_of(data)
+    return read
+
+
+def _of_items(data: bytes) -> Slices[Document]:
+    """What a list of chunks says together."""
+    try:
+        items = items_of(data) or []
     except UNREADABLE:
         raise Unfit("not valid JSON") from None
+    made = assembler("streamGenerateContent")
+    for number, item in enumerate(items, 1):
+        if not number % _SLICE_ITEMS:
+            yield
+        made.take(bytes(item))
+    return made.whole()
 
 
 def _check(asked: Chat | None, said: _Said) -> None:
@@ -153,19 +208,18 @@ def _of_candidates(document: Document) -> Iterator[_Said]:
         texts = [text_of(part.get("text")) for part in parts if not part.get("thought")]
         called = [object_of(part["functionCall"]) for part in parts if "functionCall" in part]
         blobs = [object_of(part["inlineData"]) for part in parts if "inlineData" in part]
-        _check_audio(blobs)
         calls = [(str(call.get("name") or ""), call.get("args") or {}) for call in called]
         finish = candidate.get("finishReason")
         other = bool(blobs) or any("executableCode" in part for part in parts)
-        yield _Said("".join(texts), calls, str(finish) if finish else None, False, other)
+        yield _Said("".join(texts), calls, str(finish) if finish else None, False, other, blobs)
 
 
-def _check_audio(blobs: list[Document]) -> None:
+def _check_audio(blobs: list[Document]) -> Slices[None]:
     """What is spoken may come in pieces, cut anywhere."""
     kinds = {kind for blob in blobs if (kind := text_of(blob.get("mimeType")).lower()).startswith("audio/")}
     for kind in kinds:
         pieces = [text_of(blob.get("data")) for blob in blobs if text_of(blob.get("mimeType")).lower() == kind]
-        check_samples(kind, b"".join([from_base64(piece) for piece in pieces]))
+        yield from check_samples(kind, b"".join([from_base64(piece) for piece in pieces]))
 
 
 def _of_answers(document: Document) -> Iterator[_Said]:

@@ -21,7 +21,8 @@ _LAST: Final[dict[str, tuple[str, frozenset[Any]]]] = {
 }
 #: What may follow that.
 _PING: Final = "ping"
-_TAIL_BYTES: Final = 64 * 1024
+_TAILS_BYTES: Final = (4 * 1024, 64 * 1024)
+_LAST_EVENTS: Final = 3
 #: Of all others: how any stream known here ends. In what is said quotation marks are escaped.
 _ANY: Final = re.compile(
     rb'\A\[DONE\]\s*\Z|"done"\s*:\s*true|"finishReason"\s*:|"type"\s*:\s*"(?:message_stop|response\.completed'
@@ -56,9 +57,15 @@ def ended(endpoint: str, stream: bytes) -> bool:
 
 
 def _last_events(stream: bytes) -> list[bytes]:
-    """The data of the last events; the first of them, if it is cut, is not one that matters."""
-    for tail in (stream[-_TAIL_BYTES:], stream):
-        events = [event for block in blocks(tail) if (event := event_of(block)) is not None]
-        if len(events) > 3 or len(tail) == len(stream):
-            return [event.data for event in events[-3:]]
+    """The data of the last events, as many as matter."""
+    for tail in (*(stream[-size:] for size in _TAILS_BYTES), stream):
+        is_all = len(tail) == len(stream)
+        datas: list[bytes] = []
+        for block in reversed(blocks(tail)[0 if is_all else 1 :]):  # the first of a tail may be cut
+            if (event := event_of(block)) is not None:
+                datas.append(event.data)
+                if len(datas) == _LAST_EVENTS:
+                    return datas[::-1]
+        if is_all:
+            return datas[::-1]
     return []

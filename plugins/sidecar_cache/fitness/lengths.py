@@ -10,15 +10,34 @@ _FACTOR: Final = 3.0
 _SILENCE_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 1.0
 
-_LETTERS: Final = re.compile(r"[^\W\d_]")
+
+class _Kind:
+    """
+    Args:
+        pattern: of one character of that kind.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self._runs = re.compile(f"{pattern}+")
+        self._plain = bytes(code for code in range(128) if self._runs.match(chr(code)))
+
+    def count(self, text: str) -> int:
+        """How many characters of *text* are of that kind."""
+        if text.isascii():
+            plain = text.encode()
+            return len(plain) - len(plain.translate(None, self._plain))
+        return sum(map(len, self._runs.findall(text)))
+
+
+_LETTERS: Final = _Kind(r"[^\W\d_]")
 #: Chinese and Japanese characters and Korean syllables, each of which is as long as several letters.
-_SYLLABLES: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+_SYLLABLES: Final = _Kind("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
 #: Scripts that leave out vowels.
-_BARE: Final = re.compile("[\u0590-\u06ff]")
-_DIGITS: Final = re.compile(r"\d")
+_BARE: Final = _Kind("[\u0590-\u06ff]")
+_DIGITS: Final = _Kind(r"\d")
 #: Capitals may be spelled, and signs read out: "percent", "hash", "per".
-_SPELLED: Final = re.compile("[A-Z\u0401\u0410-\u042f]")
-_SIGNS: Final = re.compile("[^\\w\\s.,;:!?\u2026\\-\u2013\u2014'\"()]")
+_SPELLED: Final = _Kind("[A-Z\u0401\u0410-\u042f]")
+_SIGNS: Final = _Kind("[^\\w\\s.,;:!?\u2026\\-\u2013\u2014'\"()]")
 _PAUSES: Final = re.compile("[.,;:!?\u2026\\-\u2013\u2014\\n\u3001\u3002\uff01\uff0c\uff1f]+")
 _TAG: Final = re.compile(r"<[^>]*>")
 _BREAK: Final = re.compile(r"<break[^>]*time\s*=\s*[\"']?\s*([\d.]+)\s*(m?s)", re.IGNORECASE)
@@ -38,11 +57,10 @@ def plausible_seconds(
     """
     tagged = ssml or "<" in text
     spoken = _TAG.sub(" ", text) if tagged else text
-    letters, syllables = len(_LETTERS.findall(spoken)), len(_SYLLABLES.findall(spoken))
-    digits = len(_DIGITS.findall(spoken))
+    letters, syllables, digits = _LETTERS.count(spoken), _SYLLABLES.count(spoken), _DIGITS.count(spoken)
     least = letters + syllables + digits
-    most = letters + 4 * syllables + len(_BARE.findall(spoken)) + 3 * len(_SPELLED.findall(spoken))
-    most += 7 * digits + 8 * len(_SIGNS.findall(spoken))
+    most = letters + 4 * syllables + _BARE.count(spoken) + 3 * _SPELLED.count(spoken)
+    most += 7 * digits + 8 * _SIGNS.count(spoken)
     faster, slower = max(speed or 1.0, 1.0), max(min(speed or 1.0, 1.0), 0.05)
     low = least / _LETTERS_PER_SECOND / _FACTOR / faster
     high = most / _LETTERS_PER_SECOND * _FACTOR + _PAUSE_SECONDS * len(_PAUSES.findall(spoken))

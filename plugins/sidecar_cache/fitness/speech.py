@@ -1,16 +1,23 @@
 """Answers that speak: whether what came is sound, all of it, and of a length that fits the text."""
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from sidecar import Speech
 from sidecar_cache.audio import HEADERLESS, Sound, headerless_sound, sound_of
-from sidecar_cache.fitness.documents import Document, Unfit, events_of, objects_of
+from sidecar_cache.fitness.documents import (
+    LARGE_BYTES,
+    Document,
+    Unfit,
+    each_event,
+    event_of,
+    objects_of,
+)
 from sidecar_cache.fitness.endings import ended
 from sidecar_cache.fitness.lengths import plausible_seconds
+from sidecar_cache.slices import Slices
 
 #: Where JSON answers have their audio: Google's, Mistral's, ElevenLabs', and in events OpenAI's and Cartesia's.
 _MEMBERS: Final = ("audioContent", "audio_data", "audio_base64", "audio", "data", "delta")
@@ -36,9 +43,13 @@ _BYTES_TYPES: Final = frozenset(("", "application/octet-stream", "binary/octet-s
 _TEXT: Final = re.compile(rb"[\t\n\r\x20-\x7e]{32,}|\s*[<{\[]")
 _BEGINNING_BYTES: Final = 256
 _MISTRAL_RATE: Final = 24000
+#: To find out how long it takes to be spoken is a slice of its own.
+_LONG_TEXT: Final = 500
 
 
-def check_speech(asked: Speech | None, family: str, endpoint: str, content_type: str, data: bytes) -> float | None:
+def check_speech(
+    asked: Speech | None, family: str, endpoint: str, content_type: str, data: bytes
+) -> Slices[float | None]:
     """How long it plays, in seconds, if that is known.
 
     Args:
@@ -51,26 +62,30 @@ def check_speech(asked: Speech | None, family: str, endpoint: str, content_type:
     if media_type == "text/event-stream":
         if not ended(endpoint, data):
             raise Unfit("the event stream has no proper end")
-        audio = _audio_in(events_of(data))
+        said = _Said()
+        yield from each_event(data, lambda event: said.take(event_of(event)))
+        audio = said.audio
     elif media_type.endswith("json"):
-        audio = _audio_in(objects_of(data))
+        audio = yield from _audio_in(data)
     elif media_type.startswith("audio/") or media_type in _BYTES_TYPES or media_type in ("video/mp4", "video/webm"):
         audio = data
     else:
         raise Unfit(f"content type {media_type}")
     if not audio:
         raise Unfit("there is no audio in it")
-    sound = _sound(asked, family, content_type, audio)
+    sound = yield from _sound(asked, family, content_type, audio)
     if sound.flaw:
         raise Unfit(f"broken {sound.container or 'audio'}: {sound.flaw}")
     if asked is not None and sound.seconds is not None:
+        if len(asked.text) > _LONG_TEXT:
+            yield
         _check_length(asked, sound.seconds)
     return sound.seconds
 
 
-def check_samples(content_type: str, data: bytes) -> None:
+def check_samples(content_type: str, data: bytes) -> Slices[None]:
     """The same for audio that a language model gives among other things."""
-    sound = _sound(None, "", content_type, data)
+    sound = yield from _sound(None, "", content_type, data)
     if sound.flaw or not data:
         raise Unfit(f"broken {sound.container or 'audio'}: {sound.flaw or 'it is empty'}")
 
@@ -81,19 +96,20 @@ def _check_length(asked: Speech, seconds: float) -> None:
         raise Unfit(f"it plays for {seconds:.2f} s where its text takes {low:.2f} to {high:.2f} s")
 
 
-def _sound(asked: Speech | None, family: str, content_type: str, audio: bytes) -> Sound:
+def _sound(asked: Speech | None, family: str, content_type: str, audio: bytes) -> Slices[Sound]:
     wanted = (asked.format if asked else None) or ""
     samples = wanted if wanted in HEADERLESS else ""
     if samples == "pcm" and family == "mistral":
         samples = "pcm_f32le"
-    found = Sound() if samples else sound_of(audio)
+    found = Sound() if samples else (yield from sound_of(audio))
     if found.container:
         return found
     if _TEXT.match(audio[:_BEGINNING_BYTES]):
         return Sound("", "it is text")
     samples = samples or _HEADERLESS_TYPES.get(content_type.partition(";")[0].strip(), "")
     if samples:
-        return headerless_sound(audio, samples, _rate(asked, family, content_type), _channels(content_type))
+        rate, channels = _rate(asked, family, content_type), _channels(content_type)
+        return (yield from headerless_sound(audio, samples, rate, channels))
     declared = wanted or content_type.partition(";")[0].rpartition("/")[2]
     if wanted in _FILES:
         return Sound(wanted, "it does not begin as such a file")
@@ -112,18 +128,35 @@ def _channels(content_type: str) -> int:
     return int(told[1]) if told else 1
 
 
-def _audio_in(documents: Iterable[Document]) -> bytes:
-    pieces = []
-    for document in documents:
-        chunk = (document.get("result") or {}).get("audioChunk") if isinstance(document.get("result"), dict) else None
+class _Said:
+    """The audio that JSON documents have, one after another."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    @property
+    def audio(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def take(self, document: Document) -> None:
+        result = document.get("result")
+        chunk = result.get("audioChunk") if isinstance(result, dict) else None
         if isinstance(chunk, dict):
             document = chunk
         elif document.get("error"):
             raise Unfit("an error inside a 200")
         said = next((document[name] for name in _MEMBERS if name in document), None)
         if isinstance(said, str):
-            pieces.append(from_base64(said))
-    return b"".join(pieces)
+            self._pieces.append(from_base64(said))
+
+
+def _audio_in(text: bytes) -> Slices[bytes]:
+    said = _Said()
+    for document in objects_of(text):
+        if len(text) > LARGE_BYTES:
+            yield
+        said.take(document)
+    return said.audio
 
 
 def from_base64(text: str) -> bytes:

@@ -4,17 +4,70 @@ That nothing was heard is never kept: true or not, it costs little to ask again,
 to a recording for as long as it is kept.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
+import msgspec
+from msgspec import UNSET, Struct
+
 from sidecar import Transcription
-from sidecar_cache.fitness.documents import Document, Unfit, document_of, events_of
+from sidecar_cache.fitness.documents import LARGE_BYTES, Unfit, each_event, read_by
 from sidecar_cache.fitness.endings import ended
+from sidecar_cache.slices import Slices
 
 _TEXT_FORMATS: Final = frozenset(("text", "srt", "vtt"))
 _DONE: Final = frozenset(("transcript.text.done", "transcription.done"))
 
 
-def check_transcript(asked: Transcription | None, endpoint: str, content_type: str, data: bytes) -> None:
+class _Event(Struct, gc=False):
+    type: Any = None
+    text: Any = None
+
+
+class _Alternative(Struct, gc=False):
+    """Its words and their times are passed over, in whatever answer: they are most of it."""
+
+    transcript: Any = None
+
+
+class _Result(Struct, gc=False):
+    alternatives: list[_Alternative] | None = None
+
+
+class _Channels(Struct, gc=False):
+    channels: list[_Result] | None = None
+
+
+class _Best(Struct, gc=False):
+    Display: Any = None
+
+
+class _Phrase(Struct, gc=False):
+    text: Any = None
+
+
+class _Document(Struct, gc=False):
+    """What all families' answers may have."""
+
+    RecognitionStatus: Any = None
+    status: Any = None
+    done: Any = None
+    text: Any = None
+    result: Any = None
+    DisplayText: Any = None
+    results: _Channels | list[_Result] | None = None
+    totalBilledTime: Any = UNSET
+    requestId: Any = UNSET
+    combinedPhrases: list[_Phrase] | None = None
+    NBest: list[_Best] | None = None
+    transcripts: list[_Phrase] | None = None
+
+
+_event = msgspec.json.Decoder(_Event).decode
+_document = msgspec.json.Decoder(_Document).decode
+
+
+def check_transcript(asked: Transcription | None, endpoint: str, content_type: str, data: bytes) -> Slices[None]:
     """
     Raises:
         Unfit: it is not to be kept.
@@ -23,10 +76,19 @@ def check_transcript(asked: Transcription | None, endpoint: str, content_type: s
     if media_type == "text/event-stream":
         if not ended(endpoint, data):
             raise Unfit("the event stream has no proper end")
-        said = [event for event in events_of(data) if event.get("type") in _DONE]
-        _check_heard(said[-1].get("text") if said else None)
+        said: list[Any] = []
+
+        def take(data: bytes) -> None:
+            event = read_by(_event, data, "an event of the stream")
+            if isinstance(event.type, str) and event.type in _DONE:
+                said.append(event.text)
+
+        yield from each_event(data, take)
+        _check_heard(said[-1] if said else None)
     elif media_type.endswith("json"):
-        _check_document(document_of(data))
+        if len(data) > LARGE_BYTES:
+            yield
+        _check_document(read_by(_document, data, "the answer"))
     elif media_type == "text/plain":
         _check_text(asked, data)
     else:
@@ -49,14 +111,12 @@ def _check_text(asked: Transcription | None, data: bytes) -> None:
     _check_heard(data.decode("utf-8", "replace"))
 
 
-def _check_document(document: Document) -> None:
-    status = document.get("RecognitionStatus")
-    if status not in (None, "Success"):
-        raise Unfit(f"recognition ended with {status}")
-    state = document.get("status")
-    if state not in (None, "completed"):
-        raise Unfit(f"a job that is {state}")
-    if document.get("done") is False:
+def _check_document(document: _Document) -> None:
+    if document.RecognitionStatus not in (None, "Success"):
+        raise Unfit(f"recognition ended with {document.RecognitionStatus}")
+    if document.status not in (None, "completed"):
+        raise Unfit(f"a job that is {document.status}")
+    if document.done is False:
         raise Unfit("a job that goes on")
     _check_heard(_heard(document))
 
@@ -68,35 +128,28 @@ def _check_heard(text: object) -> None:
         raise Unfit("nothing was heard")
 
 
-def _heard(document: Document) -> str | None:
+def _heard(document: _Document) -> str | None:
     """The transcript, wherever a family has it; None if it has none."""
-    for name in ("text", "result", "DisplayText"):
-        if isinstance(text := document.get(name), str):
+    for text in (document.text, document.result, document.DisplayText):
+        if isinstance(text, str):
             return text
-    results = document.get("results")
-    if isinstance(results, dict):  # Deepgram's
-        return _joined(_first_alternative(channel) for channel in _listed(results.get("channels")))
-    if isinstance(results, list):  # Google's
-        return _joined(_first_alternative(result) for result in results) if results else ""
-    if "results" not in document and ({"totalBilledTime", "requestId"} & document.keys() or not document):
+    results = document.results
+    if isinstance(results, _Channels):  # Deepgram's
+        return _joined(map(_first_alternative, results.channels or ()))
+    if results is not None:  # Google's
+        return _joined(map(_first_alternative, results)) if results else ""
+    if document.totalBilledTime is not UNSET or document.requestId is not UNSET:
         return ""  # Google's, of silence
-    for name, member in (("combinedPhrases", "text"), ("NBest", "Display"), ("transcripts", "text")):
-        if isinstance(listed := document.get(name), list):
-            return _joined(each.get(member) for each in listed if isinstance(each, dict))
-    return None
+    if document.NBest is not None:
+        return _joined(each.Display for each in document.NBest)
+    phrases = document.combinedPhrases if document.transcripts is None else document.transcripts
+    return None if phrases is None else _joined(each.text for each in phrases)
 
 
-def _first_alternative(channel: Any) -> str | None:
-    alternatives = _listed(channel.get("alternatives")) if isinstance(channel, dict) else []
-    first = alternatives[0] if alternatives else None
-    text = first.get("transcript") if isinstance(first, dict) else None
-    return text if isinstance(text, str) else None
+def _first_alternative(result: _Result) -> object:
+    return result.alternatives[0].transcript if result.alternatives else None
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _joined(texts: Any) -> str | None:
+def _joined(texts: Iterable[object]) -> str | None:
     found = [text for text in texts if isinstance(text, str)]
     return " ".join(found) if found else None

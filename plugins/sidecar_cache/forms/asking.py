@@ -13,6 +13,7 @@ from sidecar_cache.entry import Entry
 from sidecar_cache.forms import chat, gemini, messages, responses, spoken
 from sidecar_cache.forms.pieces import UNREADABLE, Unconvertible, documents
 from sidecar_cache.forms.renewal import Stamps, stamps_of
+from sidecar_cache.rules.headers import Accepted, coding_named
 
 WHOLE, EVENTS, LIST, AUDIO = "whole", "events", "list", "audio"
 
@@ -119,6 +120,12 @@ def plainly(entry: Entry) -> Entry:
     content_type = headers.get_bytes(b"content-type") or b""
     data = _plain_data(entry)
     return _rewritten(entry, data, content_type, chunked=entry.chunked, streamed=entry.about.streamed)
+
+
+def is_accepted(entry: Entry, accepted: Accepted) -> bool:
+    """Whether an agent understands *entry* in the content coding that it has."""
+    coding = Headers.from_block(entry.block).get("content-encoding")
+    return coding is None or coding_named(coding) in accepted.known
 
 
 def stamps_in(entry: Entry, endpoint: str) -> Stamps:

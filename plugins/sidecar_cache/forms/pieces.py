@@ -16,6 +16,7 @@ Members = dict[str, Raw]
 NULL: Final = Raw(b"null")
 #: How the streams of OpenAI's kind end; it is no JSON.
 DONE: Final = b"[DONE]"
+BOM: Final = b"\xef\xbb\xbf"
 
 #: What JSON of another shape than expected raises, or what is none.
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, KeyError, IndexError, RecursionError)
@@ -34,7 +35,7 @@ class Unconvertible(Exception):
 
 def documents(stream: bytes) -> Iterator[bytes]:
     """The data of a stream's events in order, but for `DONE`."""
-    for block in blocks(stream.removeprefix(b"\xef\xbb\xbf")):
+    for block in blocks(stream.removeprefix(BOM)):
         data = _data(block)
         if data is not None and data != DONE:
             yield data
@@ -42,10 +43,13 @@ def documents(stream: bytes) -> Iterator[bytes]:
 
 def _data(block: bytes) -> bytes | None:
     """The data of an event; None for a comment. Most events have a line of it, and at most a name before that."""
-    if block.startswith(b"event:") and b"\r" not in block:
-        _, name_end, line = block.partition(b"\ndata: ")
-        if name_end and block.count(b"\n") == 1:
-            return line
+    if b"\r" not in block:
+        if block.startswith(b"data: ") and b"\n" not in block:
+            return block[6:]
+        if block.startswith(b"event:"):
+            _, name_end, line = block.partition(b"\ndata: ")
+            if name_end and block.count(b"\n") == 1:
+                return line
     event = event_of(block)
     return None if event is None else event.data
 

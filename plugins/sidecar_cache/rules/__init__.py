@@ -19,12 +19,16 @@ _REFUSED: Final = {
 }
 
 
-def endpoint_of(dialect: str, endpoint: str) -> Endpoint:
+def endpoint_of(dialect: str, endpoint: str, *, stateless: bool = False) -> Endpoint:
     """
+    Args:
+        stateless: whether nobody reads what the provider keeps of answers.
+
     Raises:
         Unsuitable: no call of it has a key.
     """
-    found = _ENDPOINTS.get((dialect, endpoint))
+    of = dialect, endpoint
+    found = (chat.STATELESS.get(of) if stateless else None) or _ENDPOINTS.get(of)
     if found is None:
         raise Unsuitable(
             _REFUSED.get((dialect, endpoint), f"nothing is known of which calls of {endpoint} are the same")

@@ -30,7 +30,7 @@ def content_of(
     takes = endpoint.takes
     if media_type == "application/json" or media_type.endswith("+json"):
         if Takes.JSON in takes:
-            return _of_json(endpoint, data)
+            return _of_json(endpoint, data, by_samples)
     elif media_type in _FORMS and Takes.FORM in takes:
         return _bounded(_of_form(endpoint, content_type, media_type, data, by_samples)), None
     if Takes.BYTES in takes:
@@ -65,7 +65,7 @@ def _bounded(parts: Parts) -> Parts:
 # -- JSON --------------------------------------------------------------------------------------------------------------
 
 
-def _of_json(endpoint: Endpoint, data: bytes) -> tuple[Members, str | None]:
+def _of_json(endpoint: Endpoint, data: bytes, by_samples: bool) -> tuple[Members, str | None]:
     members = json_values.read(data)
     if not isinstance(members, dict):
         raise Unsuitable("the request is no JSON object")
@@ -78,7 +78,7 @@ def _of_json(endpoint: Endpoint, data: bytes) -> tuple[Members, str | None]:
     for name, asks, reason in plan.always:
         if asks(members.get(name)):
             raise Unsuitable(reason)
-    members = endpoint.rewrite(members)
+    members = ((by_samples and endpoint.rewrite_by_samples) or endpoint.rewrite)(members)
     for name in concerned & plan.out:
         members.pop(name, None)
     if not endpoint.streams:

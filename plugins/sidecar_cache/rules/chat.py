@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from sidecar_cache.rules import google, turns
 from sidecar_cache.rules.endpoint import (
     ARRAY,
@@ -51,7 +53,11 @@ _LIVES: Final = (
     Refusal("web_search_options", lambda value: value is not None, _ACTS),
 )
 #: It keeps what it is not told to forget.
-_KEEPS: Final = Refusal("store", lambda value: value is not False, f"{_KEPT}: it does unless store is false")
+_DOES: Final = f"{_KEPT}: it does unless store is false"
+_KEEPS: Final = Refusal("store", lambda value: value is not False, _DOES)
+_KEEPS_RESPONSE: Final = Refusal(
+    "store", lambda value: value is not False, f"{_DOES}; if nobody reads it there, set responses: stateless"
+)
 
 _PROMPT_CACHE: Final = LeftOut(
     "prompt_cache_key", "where the provider looks for a prompt it has read; not what it says"
@@ -119,11 +125,14 @@ _COMPLETIONS: Final = Endpoint(takes=Takes.JSON, members=_OPENAI_MEMBERS, refusa
 _RESPONSES: Final = Endpoint(
     takes=Takes.JSON,
     members=_OPENAI_MEMBERS,
-    refusals=(*_LIVES, _KEEPS, _TOOLS),
+    refusals=(*_LIVES, _KEEPS_RESPONSE, _TOOLS),
     turns="input",
     rewrite=turns.of_responses,
     otherwise=(("body", "input[].call_id", _IDS),),
 )
+#: The same where nobody reads a response by its identifier, though the provider keeps it: that of a kept answer is made
+#: up. What goes on from a response, or asks in so many words for one to be kept, has no key even so.
+_STATELESS_RESPONSES: Final = replace(_RESPONSES, refusals=(*_LIVES, _TOOLS))
 _DECISIONS: Final = Endpoint(takes=Takes.JSON, members=_OPENAI_MEMBERS, refusals=_LIVES, turns="input")
 _MESSAGES: Final = Endpoint(
     takes=Takes.JSON,
@@ -162,6 +171,7 @@ def _content(endpoint: str) -> Endpoint:
         refusals=(*_LIVES, Refusal("tools", _gemini_runs_tools, _ACTS)),
         turns="contents",
         rewrite=google.generation,
+        rewrite_by_samples=google.generation_by_samples,
         path=_content_path if streams else _same,
         delivery=_content_delivery if streams else None,
         otherwise=(google.CASING, google.BASE64, *((("path", "streamGenerateContent", _FORM),) if streamed else ())),
@@ -175,14 +185,17 @@ def _same(path: str) -> str:
 _INTERACTIONS: Final = Endpoint(takes=Takes.JSON, refusals=(*_LIVES, _KEEPS, _TOOLS))
 _GEMINI_DECISIONS: Final = Endpoint(takes=Takes.JSON, refusals=_LIVES)
 
+_RESPONDING: Final = ("openai", "azure_openai", "groq", "mistral", "yandex")
 ENDPOINTS: Final[Endpoints] = {
     **{(dialect, endpoint): _openai_chat(dialect) for dialect, endpoint in _OPENAI_CHAT},
     **{(dialect, "completions"): _COMPLETIONS for dialect in ("openai", "azure_openai", "groq")},
     ("mistral", "fim.completions"): _COMPLETIONS,
-    **{(dialect, "responses"): _RESPONSES for dialect in ("openai", "azure_openai", "groq", "mistral", "yandex")},
+    **{(dialect, "responses"): _RESPONSES for dialect in _RESPONDING},
     **{(dialect, "decisions"): _DECISIONS for dialect in ("openai", "azure_openai", "groq")},
     ("anthropic", "messages"): _MESSAGES,
     **{(dialect, endpoint): _content(endpoint) for dialect, endpoint in _CONTENT},
     ("gemini", "interactions"): _INTERACTIONS,
     ("gemini", "decisions"): _GEMINI_DECISIONS,
 }
+#: In place of the same in `ENDPOINTS`.
+STATELESS: Final[Endpoints] = {(dialect, "responses"): _STATELESS_RESPONSES for dialect in _RESPONDING}

@@ -82,12 +82,16 @@ class Endpoint(Struct, frozen=True, kw_only=True, eq=False):
     """The member with the turns of a conversation."""
     rewrite: Callable[[Members], Members] = unchanged
     """Writes a JSON object in one way; raises `Unsuitable`."""
+    rewrite_by_samples: Callable[[Members], Members] | None = None
+    """The same where recordings are known by their samples; None if there are none in it."""
     streams: bool = False
     """Whether a member ``stream`` asks for another form of an answer that can be had from the one form."""
     path: Callable[[str], str] = unchanged
     """Writes a path in one way."""
     delivery: Callable[[str, str], str] | None = None
     """The form that a path and query ask for."""
+    ignores_accept: bool = False
+    """Whether the request alone says what kind of answer is wanted, whatever is accepted."""
     otherwise: tuple[tuple[str, str, str], ...] = ()
     """Where, name and reason of what `rewrite`, `path` and the like leave out."""
 

@@ -12,7 +12,8 @@ MOST_UNPACKED_BYTES: Final = 1024 * 1024
 #: A WAV file has two chunks and some notes.
 _MOST_CHUNKS: Final = 32
 
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+PCM: Final = 1
+_FLOAT, _EXTENSIBLE = 3, 0xFFFE
 #: What follows the kind in the sub-format of an extensible header.
 _SUB_FORMAT: Final = bytes.fromhex("000000001000800000aa00389b71")
 _FLAC_WIDTHS: Final = {"PCM_16": 16, "PCM_24": 24}
@@ -78,7 +79,7 @@ def _format(chunk: bytes) -> tuple[int, int, int, int] | None:
         usual = mask in (0, 3 if channels == 2 else 4)
         if chunk[26:40] != _SUB_FORMAT or valid != width or channels > 2 or not usual:
             return None
-    known = width in (8, 16, 24, 32) if kind == _PCM else kind == _FLOAT and width in (32, 64)
+    known = width in (8, 16, 24, 32) if kind == PCM else kind == _FLOAT and width in (32, 64)
     return (rate, channels, width, kind) if known and channels and rate and block == channels * width // 8 else None
 
 
@@ -103,4 +104,4 @@ def _read_flac(data: bytes) -> Samples | None:
         for byte in range(3):
             packed[byte::3] = samples[byte + 1 :: 4]
         samples = bytes(packed)
-    return Samples(rate, channels, width, _PCM, samples)
+    return Samples(rate, channels, width, PCM, samples)

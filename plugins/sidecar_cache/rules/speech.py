@@ -21,6 +21,14 @@ GOOGLE_QUERY: Final = (
 )
 
 _PLAIN: Final = Endpoint(takes=Takes.JSON)
+#: Their SDKs accept one and the same kind of answer whatever kind of audio they ask for, and get that.
+_ACCEPTING: Final = Endpoint(
+    takes=Takes.JSON,
+    ignores_accept=True,
+    otherwise=(
+        ("header", "accept", "the request says what kind of audio is wanted; the SDK accepts the same for all"),
+    ),
+)
 _ELEVENLABS: Final = Endpoint(
     takes=Takes.JSON,
     query=(LeftOut("enable_logging", _LOGGING),),
@@ -41,7 +49,8 @@ def _defaults(groups: Groups) -> None:
 
 
 ENDPOINTS: Final[Endpoints] = {
-    **{(dialect, "audio.speech"): _PLAIN for dialect in ("openai", "azure_openai", "groq", "mistral")},
+    **{(dialect, "audio.speech"): _ACCEPTING for dialect in ("openai", "azure_openai", "groq")},
+    ("mistral", "audio.speech"): _PLAIN,
     **{
         ("elevenlabs", f"{kind}{how}"): _ELEVENLABS
         for kind in ("text-to-speech", "text-to-dialogue")
@@ -51,7 +60,7 @@ ENDPOINTS: Final[Endpoints] = {
         ("deepgram", endpoint): Endpoint(takes=Takes.JSON, query=(LeftOut("mip_opt_out", _LOGGING),))
         for endpoint in ("speak", "speak.v2")
     },
-    ("cartesia", "tts.bytes"): _PLAIN,
+    ("cartesia", "tts.bytes"): _ACCEPTING,
     ("cartesia", "tts.sse"): _PLAIN,
     ("assemblyai", "speech"): _PLAIN,
     ("azure_speech", "synthesize"): Endpoint(takes=Takes.BYTES, bytes_are="text"),

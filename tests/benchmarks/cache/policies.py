@@ -1,15 +1,25 @@
 """Who stays, by several rules, at equal bytes: each answer counted with all that keeping it takes."""
 
+import heapq
 from collections import OrderedDict
 from functools import cache
 from itertools import takewhile
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 from sidecar_cache.memory import _SLOT_BYTES, Memory
+from sidecar_cache.rows import NOTED_FROM
+from sidecar_cache.worth import MOST_ENTRIES, PAGE_BYTES, calls_of, most_pages, pages_of, worth
 
 from tests.benchmarks.cache.workloads import Asked
 from tests.plugins.kept_entries import entry
+
+MiB: Final = 1024 * 1024
+DISK_BYTES: Final = 512 * MiB
+#: What SQLite takes for a row beside what the row has, and what the row has beside the answer: measured by
+#: ``test_hit_ratios``, which holds the simulated disk against the one that serves.
+_ROW_BYTES, _RECORD_BYTES, _SUMMARY_BYTES = 1000, 660, 400
+_RANKED_SECONDS: Final = 60.0
 
 
 @cache
@@ -126,6 +136,83 @@ class Ours:
 
     def forget(self, key: int) -> None:
         self.memory.forget(f"{key & (1 << 128) - 1:032x}")
+
+
+class Simulated(Struct, gc=False):
+    """An answer on a simulated disk."""
+
+    taken_bytes: int
+    worth: float
+    size_bytes: int
+
+
+class SimulatedDisk:
+    """Stands for ``Rows``: so large, by the same worth, without the data."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._most_bytes = most_pages(max_bytes) * PAGE_BYTES
+        self.held: dict[str, Simulated] = {}
+        self._taken_bytes = 0
+        self._least: list[tuple[float, str]] = []
+
+    def keep(self, key: str, size_bytes: int, calls: float, at_seconds: float) -> None:
+        self.forget(key)
+        needed = pages_of(size_bytes + _RECORD_BYTES, _SUMMARY_BYTES) * PAGE_BYTES
+        while self.held and (self._taken_bytes + needed > self._most_bytes or len(self.held) >= MOST_ENTRIES):
+            least, leaving = heapq.heappop(self._least)
+            if (held := self.held.get(leaving)) is not None and held.worth == least:
+                self.forget(leaving)
+        taken_bytes = size_bytes + _RECORD_BYTES + _SUMMARY_BYTES + _ROW_BYTES
+        self._taken_bytes += taken_bytes
+        self.held[key] = Simulated(taken_bytes, 0.0, size_bytes)
+        self._put(key, worth(calls, at_seconds))
+
+    def rank(self, key: str, calls: float, at_seconds: float) -> None:
+        value = worth(calls, at_seconds)
+        if (held := self.held.get(key)) is not None and abs(value - held.worth) > NOTED_FROM:
+            self._put(key, value)
+
+    def forget(self, key: str) -> None:
+        if (held := self.held.pop(key, None)) is not None:
+            self._taken_bytes -= held.taken_bytes
+
+    def _put(self, key: str, value: float) -> None:
+        self.held[key].worth = value
+        heapq.heappush(self._least, (value, key))
+
+
+class Deep:
+    """The memory that serves, and behind it a disk; one call a second where the workload does not say when."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.memory: Memory[Stored] = Memory(max_bytes)
+        self.disk = SimulatedDisk(DISK_BYTES)
+        self.hits_in_memory = self.hits_on_disk = 0
+        self._now_seconds = self._ranked_at = 0.0
+
+    def ask(self, asked: Asked) -> bool:
+        self._now_seconds = asked.at_seconds or self._now_seconds + 1.0
+        if self._now_seconds - self._ranked_at >= _RANKED_SECONDS:
+            self._ranked_at = self._now_seconds
+            for each in self.memory.items():
+                self.disk.rank(each.key, each.calls, self._now_seconds)
+        key = f"{asked.key & (1 << 128) - 1:032x}"
+        if self.memory.recall(key) is not None:
+            self.hits_in_memory += 1
+            return True
+        kept = Stored(held_bytes(asked.size_bytes))
+        if (held := self.disk.held.get(key)) is not None:
+            self.hits_on_disk += 1
+            self.memory.keep(key, kept, calls_of(held.worth, self._now_seconds) + 1.0)
+            return True
+        self.memory.keep(key, kept)
+        self.disk.keep(key, asked.size_bytes, 0.0, self._now_seconds)
+        return False
+
+    def forget(self, key: int) -> None:
+        name = f"{key & (1 << 128) - 1:032x}"
+        self.memory.forget(name)
+        self.disk.forget(name)
 
 
 class S3Fifo:

@@ -1,13 +1,23 @@
 """The rule by which memory keeps answers is above the others, on a small version of what agents ask for."""
 
+import asyncio
+import random
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from sidecar_cache.codec import Codec
+from sidecar_cache.index import Index
+from sidecar_cache.rows import Rows
+from sidecar_cache.writing import row_of
 
 from tests.benchmarks.cache import workloads
-from tests.benchmarks.cache.policies import Lru, Sieve
-from tests.benchmarks.cache.simulation import Row, row
+from tests.benchmarks.cache.policies import Lru, MiB, Sieve, SimulatedDisk
+from tests.benchmarks.cache.reading import Case, measured, miss
+from tests.benchmarks.cache.simulation import OURS, WITH_DISK, Row, row
 from tests.benchmarks.cache.workloads import Asked, arrivals, conversations, phrases, retried, scanned, shifting
+from tests.plugins.kept_entries import speech
 
 CALLS = 12_000
 
@@ -80,6 +90,47 @@ def test_the_rules_it_is_held_against_are_what_they_say() -> None:
         policy.ask(Asked("phrase", ord("e"), large))
     assert left(lru, "abcde") == "ade"
     assert left(sieve, "abcde") == "ade"  # the hand stood behind b and goes on to c
+
+
+def test_a_disk_gives_what_memory_has_no_room_for() -> None:
+    simulated = row("", list(phrases(3 * CALLS, count=2000, alpha=0.8)), 4)
+    assert simulated.share(OURS) < 0.6
+    assert simulated.share(WITH_DISK) > 0.99
+    assert 0.3 < simulated.off_disk < 0.9
+
+
+def test_the_simulated_disk_is_as_the_one_that_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, chance, codec = 0.0, random.Random(1), Codec()
+    monkeypatch.setattr("sidecar_cache.rows.now", lambda: now)
+    served, simulated = Rows(tmp_path, 32 * MiB, Index()), SimulatedDisk(32 * MiB)
+    served.open()
+    asked = list(phrases(3000, count=1000, alpha=0.8, unique=0.3))
+    calls: Counter[str] = Counter()
+    for each in asked:
+        now += 60.0
+        key = f"{each.key & (1 << 128) - 1:032x}"
+        if key in simulated.held:
+            calls[key] += 1
+            simulated.rank(key, calls[key], now)
+            with served.batch():
+                served.rank([(key, calls[key])])
+        else:
+            calls[key] = 0
+            simulated.keep(key, each.size_bytes, 0.0, now)
+            with served.batch():
+                served.keep(row_of(codec, key, speech(each.size_bytes, chance), 0.0))
+    there = {summary.key for summary in served.summaries()}
+    served.close()
+    assert len(there) == pytest.approx(len(simulated.held), rel=0.04)
+    assert len(there & simulated.held.keys()) > 0.95 * len(there)
+    assert 0.9 < sum(each.size_bytes for each in simulated.held.values()) / (28 * MiB) < 1.0
+
+
+def test_what_a_hit_on_the_disk_takes_can_be_measured(tmp_path: Path) -> None:
+    found = asyncio.run(measured(Case(20_000, sealed=True, cold=True, writing=True), 0.3, tmp_path))
+    assert 30 < len(found.waited_seconds) + found.missed < 200
+    assert 0.0 < found.quantile(0.5) <= found.quantile(0.99) <= found.quantile(1.0)
+    assert 0.0 < miss(1000) < 1e-3
 
 
 def test_rows_add_up() -> None:

@@ -90,6 +90,33 @@ async def test_entries_are_listed_and_shown_without_what_they_say(lab: Lab, comm
         assert said["choices"][0]["message"]["content"] not in told
 
 
+async def test_what_is_on_the_disk_alone_is_listed_shown_counted_and_purged(
+    lab: Lab, command: Command, tmp_path: Path
+) -> None:
+    async with caching(lab, disk={"directory": str(tmp_path), "budget": "10s"}, max_memory="80KiB") as sidecar:
+        spoken = {voice: await say(sidecar, voice) for voice in ("alloy", "echo", "fable", "nova")}
+        async with asyncio.timeout(10):
+            while "4 written" not in (stats := await command(sidecar, "cache", "stats")).stdout:
+                await asyncio.sleep(0.01)
+        assert "\n  disk    works; 4 entries, " in stats.stdout
+        listed = await command(sidecar, "cache", "list")
+        rows = [line.split() for line in listed.stdout.splitlines()[1:-1]]
+        alone = [row for row in rows if row[-1] == "disk"]
+        assert [row[-1] for row in rows if row not in alone] == ["memory+disk"] * (4 - len(alone))
+        assert listed.stdout.splitlines()[-1] == (
+            f"4 of 4 that fit, {4 - len(alone)} kept in memory, {len(alone)} on the disk alone"
+        )
+        key, voice = alone[0][0], alone[0][3].rpartition("/")[2]
+        assert "\n  kept       on the disk\n" in (await command(sidecar, "cache", "show", key)).stdout
+        assert (await command(sidecar, "cache", "show", key, "--content")).stdout_bytes == spoken[voice]
+        asked = len(lab.requests)
+        assert await say(sidecar, voice) == spoken[voice]
+        assert len(lab.requests) == asked
+        assert ", 1 given, 0 too late; " in (await command(sidecar, "cache", "stats")).stdout
+        assert (await command(sidecar, "cache", "purge", "--all")).stdout.startswith("4 entries removed\n")
+        assert keys(await command(sidecar, "cache", "list")) == []
+
+
 async def test_content_is_written_where_it_is_asked_for(lab: Lab, command: Command) -> None:
     async with caching(lab) as sidecar:
         audio, said = await say(sidecar), await ask(sidecar)
@@ -213,7 +240,7 @@ async def test_explain_shows_what_the_key_is_made_of_as_long_as_that_is_known(la
         title = f"what the key {key} of cache is made of"
         assert title in explained.stdout
         parts = [line.split()[0] for line in explained.stdout.partition(title)[2].splitlines() if line]
-        assert {"tenant", "header.accept-encoding", "body.voice", "body.input"} <= set(parts)
+        assert {"tenant", "header.content-type", "body.voice", "body.input"} <= set(parts)
         await command(sidecar, "cache", "purge", "--all")
         explained = await command(sidecar, "explain", "last")
         assert f"nothing is kept under key {key}" in explained.stdout.partition(title)[2]

@@ -81,6 +81,21 @@ def test_a_connection_that_was_open_is_said_to_have_been() -> None:
     assert "trailers not passed on: x-checksum" in text
 
 
+def test_what_a_new_connection_took_is_told_and_whether_tls_was_resumed() -> None:
+    parts = {"dns_seconds": 0.019, "tcp_seconds": 0.03, "tls_seconds": 0.05, "tls": "TLSv1.3"}
+    found = lines(attempts=(attempt(**parts),))
+    assert "(192.0.2.1:443, TLSv1.3) answered 200" in "\n".join(found)
+    assert [
+        line.split()[:3] for line in found if line.startswith(("    dns", "    tcp", "    tls", "    connect"))
+    ] == [
+        ["dns", "+1.0ms", "19ms"],
+        ["tcp", "+20ms", "30ms"],
+        ["tls", "+50ms", "50ms"],
+    ]
+    resumed = lines(attempts=(attempt(**parts, resumed=True),))
+    assert "(192.0.2.1:443, TLSv1.3, resumed)" in "\n".join(resumed)
+
+
 def test_a_trace_of_the_agents_own_is_named() -> None:
     assert "trace" not in "\n".join(lines())
     assert "trace     0af7651916cd43dd8448eb211c80319c, which the agent brought" in "\n".join(

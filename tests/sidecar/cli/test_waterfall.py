@@ -25,6 +25,25 @@ def test_a_connection_that_was_open_takes_no_time() -> None:
 
 
 @pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ((0.02, 0.03, 0.049), [("dns", 0.001, 0.021), ("tcp", 0.021, 0.051), ("tls", 0.051, 0.1)]),
+        ((0.00001, 0.03, 0.069), [("tcp", 0.001, 0.031), ("tls", 0.031, 0.1)]),
+        ((0.02, 0.079, None), [("dns", 0.001, 0.021), ("tcp", 0.021, 0.1)]),
+        ((0.0, 0.0, 0.05), [("tcp", 0.001, 0.05), ("tls", 0.05, 0.1)]),
+        ((None, None, None), [("connect", 0.001, 0.1)]),
+    ],
+)
+def test_a_connection_is_told_in_its_parts_where_they_are_known(
+    parts: tuple[float | None, ...], told: list[tuple[str, float, float]]
+) -> None:
+    dns, tcp, tls = parts
+    found = spans(attempt(dns_seconds=dns, tcp_seconds=tcp, tls_seconds=tls))
+    assert [(name, start, end) for name, start, end, _ in found[:-3]] == told
+    assert [name for name, *_ in found[-3:]] == ["send", "wait", "answer"]
+
+
+@pytest.mark.parametrize(
     ("lacking", "last"),
     [
         ({"first_byte_seconds": None}, ("wait", 0.2, 1.0, True)),

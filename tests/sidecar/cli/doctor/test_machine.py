@@ -19,7 +19,8 @@ from sidecar.cli.doctor.machine import (
     read_rules,
     this_machine,
 )
-from sidecar.upstream.dial import AddressInfo, SystemResolver
+from sidecar.upstream.dial import SystemResolver
+from sidecar.upstream.names import AddressInfo
 
 OPENAI = "api.openai.com"
 
