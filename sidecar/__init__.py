@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Told,
         hookimpl,
     )
-    from sidecar.notes import AttemptRecord, Fault, Key, Notes, Verdict
+    from sidecar.notes import AttemptRecord, Connecting, Fault, Key, Notes, Verdict
     from sidecar.payload import Answer, Chat, Message, Payload, Speech, Tool, Transcription, Usage
     from sidecar.provider import Provider, Secret
     from sidecar.stack import waiting
@@ -47,6 +47,7 @@ __all__ = [
     "Calls",
     "Chat",
     "ConnectFailed",
+    "Connecting",
     "Console",
     "Dialect",
     "Duration",

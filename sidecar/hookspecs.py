@@ -68,6 +68,10 @@ class Runtime(Struct, frozen=True, kw_only=True):
     providers: Mapping[str, Provider]
     """Those that are configured, by name."""
     calls: Calls
+    warm: Callable[[Provider], None]
+    """A call to this provider is likely soon, if another one fails, say: a connection to it is opened unless one rests,
+    and kept for some minutes. Returns at once, never raises, and costs next to nothing where the connection is there.
+    """
     before: object | None = None
     """The plugin of this name and class that served until now, where a new configuration takes over. It still ends the
     calls that it has begun."""

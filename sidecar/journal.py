@@ -38,6 +38,14 @@ class AttemptTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     started_seconds: float
     connect_seconds: float | None = None
     """None for a reused connection."""
+    dns_seconds: float | None = None
+    """Of that time, as far as it is known: ``tcp_seconds`` and ``tls_seconds`` as well."""
+    tcp_seconds: float | None = None
+    tls_seconds: float | None = None
+    tls: str = ""
+    """``TLSv1.3``; empty where no TLS was made."""
+    resumed: bool = False
+    """Whether that TLS went on with a session of before."""
     requested_seconds: float | None = None
     first_byte_seconds: float | None = None
     ended_seconds: float | None = None
@@ -174,6 +182,8 @@ def _attempt_told(attempt: AttemptRecord, received: float) -> AttemptTold:
     def since(moment: float) -> float | None:
         return moment - received if moment else None
 
+    connecting = attempt.connecting
+    secured = connecting is not None and bool(connecting.tls)
     return AttemptTold(
         provider=attempt.provider.name,
         number=attempt.number,
@@ -181,6 +191,11 @@ def _attempt_told(attempt: AttemptRecord, received: float) -> AttemptTold:
         peer=attempt.peer,
         started_seconds=attempt.started - received,
         connect_seconds=None if attempt.reused else attempt.connect_seconds,
+        dns_seconds=None if connecting is None else connecting.dns_seconds,
+        tcp_seconds=None if connecting is None else connecting.tcp_seconds,
+        tls_seconds=None if connecting is None or not secured else connecting.tls_seconds,
+        tls="" if connecting is None else connecting.tls,
+        resumed=connecting is not None and connecting.resumed,
         requested_seconds=since(attempt.requested),
         first_byte_seconds=since(attempt.first_byte),
         ended_seconds=since(attempt.ended),

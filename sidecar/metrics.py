@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from sidecar.exchange import Record
 from sidecar.hookspecs import Sample
+from sidecar.notes import Connecting
 
 #: Upper bounds in seconds; they double, from 1 ms to 131 s.
 BOUNDS = tuple(0.001 * 2**power for power in range(18))
@@ -62,6 +63,7 @@ class Metrics:
     def __init__(self) -> None:
         self._series: dict[tuple[str, str, str, int, str], _Series] = {}
         self._attempts: dict[tuple[str, str | int], int] = {}
+        self._connects: dict[tuple[str, str], Histogram] = {}
         self._counters: dict[tuple[str, Labels], int] = {}
         self.in_flight = 0
         self.started_seconds = time.time_ns() / 1e9
@@ -96,6 +98,16 @@ class Metrics:
             key = ("other", "other", "other", 0, "other")
         return self._series.setdefault(key, _Series())
 
+    def connected(self, provider: str, connecting: Connecting) -> None:
+        """A connection to *provider* was opened."""
+        key = (provider, "none" if not connecting.tls else "resumed" if connecting.resumed else "full")
+        histogram = self._connects.get(key)
+        if histogram is None:
+            if len(self._connects) >= MAX_SERIES:
+                key = ("other", key[1])
+            histogram = self._connects.setdefault(key, Histogram(BOUNDS))
+        histogram.observe(connecting.seconds)
+
     def count(self, name: str, /, **labels: str) -> None:
         """One more of what the call path does not count itself; *name* without ``sidecar_`` and ``_total``."""
         key = (name, tuple(sorted(labels.items())))
@@ -127,6 +139,9 @@ class Metrics:
         for (provider, result), number in sorted(self._attempts.items(), key=str):
             labels = (("provider", provider), ("result", str(result or "none")))
             page.add("attempts_total", "counter", "Tries of providers, by status or error.", labels, number)
+        for (provider, tls), histogram in sorted(self._connects.items()):
+            labels = (("provider", provider), ("tls", tls))
+            page.histogram("upstream_connect_seconds", "Name, TCP and TLS of a new connection.", labels, histogram)
         for (name, kept), number in sorted(self._counters.items()):
             page.add(f"{name}_total", "counter", _HELP.get(name, "See the documentation."), kept, number)
         page.add("in_flight", "gauge", "Calls under way.", (), self.in_flight)

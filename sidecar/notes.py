@@ -36,6 +36,29 @@ class Fault(Struct, frozen=True, gc=False):
     at_seconds: float = 0.0
 
 
+class Connecting(Struct, frozen=True, gc=False):
+    """What opening a connection took, in seconds; 0.0 for a step that was not needed."""
+
+    dns_seconds: float = 0.0
+    tcp_seconds: float = 0.0
+    tls_seconds: float = 0.0
+    tls: str = ""
+    """``TLSv1.3``; empty for a connection without TLS."""
+    resumed: bool = False
+    """Whether TLS went on with a session of before."""
+
+    @property
+    def seconds(self) -> float:
+        return self.dns_seconds + self.tcp_seconds + self.tls_seconds
+
+    def last(self, seconds: float) -> "Connecting":
+        """The last *seconds* of it: what somebody sees who came when it was under way."""
+        tls = min(self.tls_seconds, seconds)
+        tcp = min(self.tcp_seconds, seconds - tls)
+        dns = min(self.dns_seconds, seconds - tls - tcp)
+        return Connecting(dns, tcp, tls, self.tls, self.resumed)
+
+
 class AttemptRecord:
     """What is known of an attempt so far. The times are monotonic; 0.0 stands for not yet."""
 
@@ -43,6 +66,7 @@ class AttemptRecord:
         "body_bytes",
         "connect_seconds",
         "connected",
+        "connecting",
         "ended",
         "error",
         "first_byte",
@@ -62,7 +86,9 @@ class AttemptRecord:
         self.started = time.monotonic()
         self.connected = 0.0
         self.connect_seconds = 0.0
-        """Time for name, connection and TLS of a new connection; 0.0 for a reused one."""
+        """How long the attempt waited for a new connection; 0.0 for one that was open already."""
+        self.connecting: Connecting | None = None
+        """What that connection took, where the client knows."""
         self.reused = False
         self.peer = ""
         """The address that was dialled."""
@@ -75,6 +101,12 @@ class AttemptRecord:
         self.body_bytes = 0
         self.trailers: tuple[str, ...] = ()
         """Names of trailers that the provider sent; they are not passed on."""
+
+    def begin_again(self) -> None:
+        """The connection was given up in the moment in which it was taken up: nothing has happened yet."""
+        self.error = None
+        self.requested = self.first_byte = self.ended = 0.0
+        self.status = self.body_bytes = 0
 
     def failed(self, error: BaseException) -> None:
         self.error = error

@@ -83,12 +83,12 @@ class Service:
         self._resolver = resolver
         self._calls_logged = settings.log.calls
         self._upstreams: dict[tuple[str, object], Upstream] = {}
-
         self._context = cache(self._made_context)
         self._ended: deque[Record] = deque()
         self._accounting: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
         self._in_flight = 0
+        self._stopped = False
         self._drained: asyncio.Future[None] | None = None
         self._lifespans = AsyncExitStack()
         self._background = Background(self)
@@ -198,9 +198,12 @@ class Service:
             context=context,
             idle_seconds=settings.upstream.idle_timeout,
             keep_warm=own.keep_warm,
+            keep_used=not others,
+            spare_sockets=0 if others else own.spare_sockets,
             max_connections=settings.upstream.max_connections,
             max_head_bytes=settings.listen.limits.header_size,
             permit=self.routes.permit_address if others else None,
+            connected=self._metrics.connected,
         )
 
     def _is_found(self, name: str, origin: object) -> bool:
@@ -238,6 +241,7 @@ class Service:
                 digest=self.configuration.digest,
                 providers=self.providers,
                 calls=self._background,
+                warm=self.expect,
                 before=None if before is None else before.host.alike(loaded),
             )
             try:
@@ -247,15 +251,36 @@ class Service:
                 message = f"{loaded.label} cannot start: {type(error).__name__}: {error}"
                 index = self.host.plugins.index(loaded)
                 raise InvalidConfiguration((self.configuration.problem(("plugins", index), message),)) from error
+        if before is not None:
+            self._go_on(before)
+
+    def _kept_warm(self) -> list[Upstream]:
+        settings = self.configuration.settings.providers
+        return [
+            self._upstream(provider)
+            for name, provider in self.providers.items()
+            if provider.origin.host and settings[name].keep_warm
+        ]
 
     async def warm(self) -> None:
         """Open the connections that are to be there before the first call."""
-        warmed = [
-            self._upstream(provider)
-            for name, provider in self.providers.items()
-            if provider.origin.host and self.configuration.settings.providers[name].keep_warm
-        ]
-        await asyncio.gather(*(upstream.warm() for upstream in warmed))
+        await asyncio.gather(*(upstream.warm() for upstream in self._kept_warm()))
+
+    def expect(self, provider: Provider) -> None:
+        """A call to *provider* is likely soon: have a connection open by then. Returns at once, never raises."""
+        if provider.origin.host and provider.name in self.providers and not self._stopped:
+            self._upstream(provider).expect()
+
+    def _go_on(self, before: "Service") -> None:
+        """Open the connections that calls will look for here which came by those of *before* until now."""
+        for upstream in self._kept_warm():
+            upstream.expect()
+        for (name, origin), upstream in before._upstreams.items():
+            provider = self.providers.get(name)
+            if provider is not None and provider.origin == origin and isinstance(upstream, LeanUpstream):
+                successor = self._upstream(provider)
+                if isinstance(successor, LeanUpstream):
+                    successor.succeed(upstream)
 
     async def drain(self, grace_seconds: float) -> bool:
         """Wait until no call runs; whether that came about in time."""
@@ -269,6 +294,7 @@ class Service:
 
     async def stop(self) -> None:
         """Close the connections and leave the plugins' lifespans. Never raises."""
+        self._stopped = True
         self.account()
         if self._accounting is not None:
             self._accounting.cancel()

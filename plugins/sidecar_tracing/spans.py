@@ -12,7 +12,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from sidecar import AttemptRecord, Fault, Headers, Key, Operation, Record, Verdict
+from sidecar import AttemptRecord, Connecting, Fault, Headers, Key, Operation, Record, Verdict
 from sidecar.traceparent import TraceParent, read_traceparent
 from sidecar.websocket import TRAFFIC
 from sidecar_tracing.errors import error_type_of, message_of
@@ -47,6 +47,9 @@ ATTEMPT_SPANS: Key[dict[int, bytes]] = Key("tracing.attempt_spans")
 _response_size = Numbers("http.response.body.size")
 _ttfb = seconds("sidecar.ttfb")
 _connecting = seconds("sidecar.attempt.connect.duration")
+_dns = seconds("sidecar.attempt.connect.dns.duration")
+_tcp = seconds("sidecar.attempt.connect.tcp.duration")
+_tls = seconds("sidecar.attempt.connect.tls.duration")
 _sent = seconds("sidecar.attempt.request_sent")
 _first_byte = seconds("sidecar.attempt.first_byte")
 
@@ -251,6 +254,8 @@ def _attempt_span(
     rest = [_response_size(attempt.body_bytes)]
     if attempt.connect_seconds:
         rest.append(_connecting(attempt.connect_seconds))
+        if attempt.connecting is not None:
+            rest.append(_connection(attempt.connecting))
     if attempt.requested:
         rest.append(_sent(attempt.requested - started))
     if attempt.first_byte:
@@ -260,6 +265,20 @@ def _attempt_span(
     ended = attempt.ended or record.ended
     times = clock_ns + int(started * 1e9), clock_ns + int(ended * 1e9)
     return span(fixed, trace_id, span_id, parent_id, *times, b"".join(rest))
+
+
+def _connection(connecting: Connecting) -> bytes:
+    """Of a new connection: where its time went, and how TLS was made."""
+    told = _dns(connecting.dns_seconds) + _tcp(connecting.tcp_seconds)
+    if connecting.tls:
+        told += _tls(connecting.tls_seconds) + _tls_said(connecting.tls, connecting.resumed)
+    return told
+
+
+@lru_cache(16)
+def _tls_said(version: str, resumed: bool) -> bytes:
+    number = version.removeprefix("TLSv")
+    return attributes((("tls.protocol.version", number), ("tls.resumed", resumed)))
 
 
 @lru_cache(4096)

@@ -7,6 +7,8 @@ from msgspec import Struct
 from sidecar.cli.quantities import seconds
 from sidecar.journal import AttemptTold, CallTold
 
+#: A look-up that took less was none: the name was known.
+_LOOK_UP_SECONDS = 0.0005
 _FULL, _LEFT, _RIGHT = "█", "▐", "▌"
 
 
@@ -33,14 +35,11 @@ def before(call: CallTold) -> Phase:
 def phases(attempt: AttemptTold, end: float) -> Sequence[Phase]:
     """The phases of *attempt*, as far as it got; *end* is that of the call, for an attempt that has none noted.
 
-    ``connect`` is left out for a connection that was open already; the answer of some attempts begins while the
-    request is still going out, and then ``wait`` is empty.
+    ``connect``, or what it consists of, is left out for a connection that was open already; the answer of some attempts
+    begins while the request is still going out, and then ``wait`` is empty.
     """
     finish = end if attempt.ended_seconds is None else attempt.ended_seconds
-    marks: list[tuple[str, float | None]] = []
-    if attempt.connect_seconds is not None:
-        connected = attempt.started_seconds + attempt.connect_seconds if attempt.connect_seconds else None
-        marks.append(("connect", connected))
+    marks = list(_connecting(attempt))
     marks.append(("send", attempt.requested_seconds))
     marks.append(("wait", attempt.first_byte_seconds))
     marks.append(("answer", attempt.ended_seconds if attempt.first_byte_seconds is not None else None))
@@ -55,6 +54,22 @@ def phases(attempt: AttemptTold, end: float) -> Sequence[Phase]:
         found.append(Phase(name, start, stop, broke and name == "answer"))
         start = stop
     return found
+
+
+def _connecting(attempt: AttemptTold) -> Iterator[tuple[str, float | None]]:
+    """The ends of what had to be done for a connection."""
+    if attempt.connect_seconds is None:
+        return
+    connected = attempt.started_seconds + attempt.connect_seconds
+    if not attempt.connect_seconds or attempt.tcp_seconds is None:
+        yield "connect", connected if attempt.connect_seconds else None
+        return
+    secured = connected - (attempt.tls_seconds or 0.0)
+    if (attempt.dns_seconds or 0.0) >= _LOOK_UP_SECONDS:
+        yield "dns", secured - attempt.tcp_seconds
+    yield "tcp", secured
+    if attempt.tls_seconds is not None:
+        yield "tls", connected
 
 
 def drawn(rows: Sequence[Phase], total: float, width: int) -> Iterator[tuple[str, str, str, str]]:

@@ -50,6 +50,10 @@ class Service(Protocol):
         """A request was turned away before it became a call."""
         ...
 
+    def expect(self, provider: Provider) -> None:
+        """A call to *provider* is likely soon."""
+        ...
+
 
 async def serve(service: Service, side: AgentSide, incoming: Incoming) -> bool:
     """Serve one request; whether the connection can be kept.

@@ -186,6 +186,7 @@ class Greeting:
         known = name is not None and routes.knows(name)
         door = flow.door if flow.host is not None else "transparent"
         if name is not None and known and authority is not None and authority.covers(name) and hello.speaks_http1:
+            self._expect(name, port)
             await self._http(sock, Flow(door=door, host=name, port=port, tls=True), authority.context(name))
             return True
         if flow.address is not None and not known:
@@ -219,9 +220,16 @@ class Greeting:
             logger.warning("refused CONNECT to %s:%d: %s", request.host, request.port, error)
             return await self._refuse(sock, error.status, error.kind, str(error))
         if service.routes.knows(request.host):
+            self._expect(request.host, request.port)
             await self._loop.sock_sendall(sock, _ESTABLISHED)
             return await self.introduce(sock, Flow(door="connect", host=request.host, port=request.port))
         return await self._splice(sock, request.host, request.port, greet=True)
+
+    def _expect(self, host: str, port: int) -> None:
+        """A call to a provider's *host* is about to come: a connection is opened while the agent makes TLS with us."""
+        service, authority = self._application.service, self._application.authority
+        if authority is not None and authority.covers(host):
+            service.expect(service.routes.at(Origin("https", host, port)))
 
     async def _refuse(self, sock: socket.socket, status: int, kind: str, message: str) -> bool:
         await self._loop.sock_sendall(sock, refusal(status, kind, message))
@@ -246,10 +254,10 @@ class Greeting:
             if not self._application.splices_unknown and not service.routes.knows(host):
                 raise Forbidden(f"forward.splice_unknown is off, and {host} is no provider's")
             origin = exchange.provider.origin
-            far = await dial(origin, self._application.resolver, _CONNECT_SECONDS, service.routes.permit_address)
+            dialled = await dial(origin, self._application.resolver, _CONNECT_SECONDS, service.routes.permit_address)
             if greet:
                 await self._loop.sock_sendall(sock, _ESTABLISHED)
-            await self._loop.create_connection(lambda: splice.provider, sock=far)
+            await self._loop.create_connection(lambda: splice.provider, sock=dialled.sock)
             await self._loop.connect_accepted_socket(lambda: splice.agent, sock)
             await splice.done
             outcome = "completed"

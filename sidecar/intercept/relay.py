@@ -34,9 +34,11 @@ async def relay(side: AgentSide, exchange: Exchange, response: Response, *, told
         await splice.done
     finally:
         splice.abort()
-        record = exchange.notes.attempts[-1]
-        record.ended = time.monotonic()
-        record.body_bytes = traffic.provider_bytes = splice.provider.received_bytes
+        traffic.provider_bytes = splice.provider.received_bytes
+        for record in exchange.notes.attempts:
+            if record.status == response.status:  # others have been tried, and may have been after it
+                record.ended = time.monotonic()
+                record.body_bytes = traffic.provider_bytes
         traffic.agent_bytes = splice.agent.received_bytes
     if traffic.close_code is None:
         if splice.first_lost is splice.agent:

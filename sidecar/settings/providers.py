@@ -95,6 +95,15 @@ class ProviderSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "whatever stands here.",
         ),
     ] = 0
+    spare_sockets: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100,
+            description="Connections held open for the next WebSockets, beside those for calls, while the agent has "
+            "opened one in the last five minutes: a WebSocket takes a connection and never gives it back.",
+        ),
+    ] = 1
     propagate_trace: Annotated[
         bool, Meta(description="Whether traceparent may go to it: for servers of your own, not for vendors.")
     ] = False

@@ -24,6 +24,7 @@ from sidecar.intercept.background import Background
 from sidecar.intercept.incoming import UploadBody
 from sidecar.intercept.outgoing import Delivery, error_response
 from sidecar.notes import Fault, Verdict
+from sidecar.provider import Provider
 from sidecar.stack import Handler, bare, compose
 from sidecar.testing.agent import AgentDouble
 from sidecar.testing.making import provider
@@ -124,6 +125,8 @@ class Stage:
         self._lifespans = AsyncExitStack()
         self._before = before
         self._provider = ScriptedProvider((ConnectFailed("no call has been played yet"),))
+        self.warmed: list[Provider] = []
+        """Providers that plugins wanted a connection to, by ``runtime.warm``."""
         self._passed_on: list[Exchange] = []
 
     async def __aenter__(self) -> Self:
@@ -136,6 +139,7 @@ class Stage:
                     digest="0123456789ab",
                     providers={name: provider(name) for name in names()},
                     calls=Background(_Behind(self)),
+                    warm=self.warmed.append,
                     before=None if self._before is None else self._before._host.alike(loaded),
                 )
                 await self._lifespans.enter_async_context(lifespan(runtime))

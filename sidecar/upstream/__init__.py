@@ -29,6 +29,10 @@ class Upstream(Protocol):
         """Open connections ahead, as many as the configuration asks for. Never raises."""
         ...
 
+    def expect(self) -> None:
+        """A call is likely soon: have a connection at rest by then. Returns at once, never raises."""
+        ...
+
     async def aclose(self) -> None:
         """Close all connections, those in use too."""
         ...

@@ -8,9 +8,11 @@ from typing import Protocol, cast
 
 from sidecar.body import Body
 from sidecar.errors import CallError, UpstreamBroken
+from sidecar.notes import Connecting
 from sidecar.upstream.answer import Answer
 from sidecar.upstream.head import RequestHead
 from sidecar.upstream.reading import AnswerReader
+from sidecar.upstream.sessions import Handshake
 from sidecar.watchdog import NEVER, Watchdog
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,12 @@ class Owner(Protocol):
 
 class Connection(asyncio.Protocol):
     """``reused``: it has carried a call before; ``idle_since``: since when it rests, monotonic; ``peer``: address."""
+
+    # Of a new connection; an older one has only what it needs.
+    connecting: Connecting | None = None
+    """What opening it took."""
+    handshake: Handshake | None = None
+    """Of its TLS, until the session that came of it is kept."""
 
     def __init__(self, owner: Owner) -> None:
         self.loop = owner.loop

@@ -1,22 +1,23 @@
-"""Getting a connection to a provider: names, addresses, TLS."""
+"""Getting a connection to a provider: names, addresses, trust."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 import aiohappyeyeballs
 
 from sidecar.errors import ConnectFailed
 from sidecar.provider import Origin
+from sidecar.upstream.names import AddressInfo, Names
+from sidecar.upstream.sessions import ResumingContext
 
-#: So many sessions are kept, with the certificates of their servers.
-_SESSIONS = 256
-
-AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
+#: After that long without an answer the next address is tried as well (RFC 8305 section 5); after a refusal at once.
+_NEXT_ADDRESS_SECONDS = 0.25
 
 
 class Resolver(Protocol):
@@ -28,26 +29,30 @@ class Resolver(Protocol):
         """
         ...
 
+    def doubt(self, host: str, port: int) -> None:
+        """Nobody answered at them: look the name up before it is used again."""
+        ...
+
+    def prefer(self, host: str, port: int, address: tuple[object, ...]) -> None:
+        """This one answered before those that stand before it."""
+        ...
+
 
 class SystemResolver:
-    """The system's own resolver, asked at most once per *ttl_seconds* and name."""
+    """The system's own resolver, which is asked seldom: see `Names`."""
 
     def __init__(self, ttl_seconds: float = 30.0) -> None:
         self.ours: frozenset[tuple[str, int]] = frozenset()
         """Addresses and ports at which we listen for others: calls that were led to them would go round for ever."""
-        self._ttl_seconds = ttl_seconds
-        self._known: dict[tuple[str, int], tuple[float, Sequence[AddressInfo]]] = {}
+        self._names = Names(self._theirs, ttl_seconds)
+        self.resolve = self._names.resolve
+        self.doubt = self._names.doubt
+        self.prefer = self._names.prefer
 
-    async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
-        known = self._known.get((host, port))
-        if known is not None and time.monotonic() < known[0]:
-            return known[1]
+    async def _theirs(self, host: str, port: int) -> Sequence[AddressInfo]:
         found = await self._asked(host, port)
         if self.ours and not (found := [each for each in found if each[4][:2] not in self.ours]):
             raise OSError("it is an entry of the hosts file that leads to us; set upstream.resolver: dns")
-        if len(self._known) > 256:  # names come from CONNECT requests too
-            self._known.clear()
-        self._known[host, port] = (time.monotonic() + self._ttl_seconds, found)
         return found
 
     async def _asked(self, host: str, port: int) -> Sequence[AddressInfo]:
@@ -55,22 +60,7 @@ class SystemResolver:
 
     async def aclose(self) -> None:
         """Let go of what asking has opened."""
-
-
-class _ResumingContext(ssl.SSLContext):
-    """A client context that goes on with the last TLS session of each server: one round trip less per connection.
-
-    asyncio and uvloop have no parameter for this, but both make their TLS objects by `wrap_bio`.
-    """
-
-    sessions: dict[str, ssl.SSLSession]
-
-    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
-        tls = super().wrap_bio(*args, **kwargs)
-        session = self.sessions.get(tls.server_hostname or "")
-        if session is not None:
-            tls.session = session
-        return tls
+        await self._names.aclose()
 
 
 def client_context(extra_ca_files: Sequence[str] = ()) -> ssl.SSLContext:
@@ -80,8 +70,7 @@ def client_context(extra_ca_files: Sequence[str] = ()) -> ssl.SSLContext:
         OSError: a file cannot be read.
         ssl.SSLError: a file holds no certificates.
     """
-    context = _ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.sessions = {}
+    context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     for file in extra_ca_files:
         context.load_verify_locations(cadata=Path(file).expanduser().read_text())
@@ -89,13 +78,12 @@ def client_context(extra_ca_files: Sequence[str] = ()) -> ssl.SSLContext:
     return context
 
 
-def remember_session(context: ssl.SSLContext, transport: asyncio.BaseTransport) -> None:
-    """Keep the session of an established connection for the next one to the same server."""
-    tls = transport.get_extra_info("ssl_object")
-    if isinstance(context, _ResumingContext) and tls is not None and tls.session is not None:
-        if len(context.sessions) >= _SESSIONS:  # a provider may be called by any name below a suffix
-            context.sessions.clear()
-        context.sessions[tls.server_hostname or ""] = tls.session
+class Dialled(NamedTuple):
+    """A connected TCP socket, and what getting it took, in seconds."""
+
+    sock: socket.socket
+    dns_seconds: float
+    tcp_seconds: float
 
 
 async def dial(
@@ -103,8 +91,10 @@ async def dial(
     resolver: Resolver,
     timeout_seconds: float,
     permit: Callable[[str, str], None] | None = None,
-) -> socket.socket:
-    """A connected TCP socket to *origin*; addresses are tried as RFC 8305 (happy eyeballs) says.
+) -> Dialled:
+    """Connect to *origin*; its addresses are tried as RFC 8305 (happy eyeballs) says.
+
+    Where none of those that were known takes the connection, the name is looked up anew, once.
 
     Args:
         permit: raises if a host (first) must not be dialled at an address (second).
@@ -112,18 +102,55 @@ async def dial(
     Raises:
         ConnectFailed: no address took the connection.
     """
+    host, port = origin.host, origin.port
     try:
         async with asyncio.timeout(timeout_seconds):
+            began = time.monotonic()
+            addresses = await _permitted(origin, resolver, permit)
+            resolved = time.monotonic()
             try:
-                addresses = await resolver.resolve(origin.host, origin.port)
-            except OSError as error:
-                raise ConnectFailed(f"the name {origin.host} cannot be resolved: {error}", kind="dns_error") from error
-            if permit is not None:
-                for address in addresses:
-                    permit(origin.host, address[4][0])
-            return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
+                sock = await _connected(addresses)
+            except OSError:
+                resolver.doubt(host, port)
+                moved = await _permitted(origin, resolver, permit)
+                if {each[4] for each in moved} <= {each[4] for each in addresses}:
+                    raise
+                sock = await _connected(moved)
+            connected = time.monotonic()
     except TimeoutError:
+        resolver.doubt(host, port)
         message = f"no connection to {origin} within {timeout_seconds:g} s"
         raise ConnectFailed(message, kind="connection_timeout") from None
     except OSError as error:
         raise ConnectFailed(f"no connection to {origin}: {error.strerror or error}") from error
+    with contextlib.suppress(OSError):  # it may have hung up already
+        resolver.prefer(host, port, sock.getpeername())
+    return Dialled(sock, resolved - began, connected - resolved)
+
+
+async def _permitted(
+    origin: Origin, resolver: Resolver, permit: Callable[[str, str], None] | None
+) -> Sequence[AddressInfo]:
+    """
+    Raises:
+        ConnectFailed: there is no such name.
+    """
+    try:
+        addresses = await resolver.resolve(origin.host, origin.port)
+    except OSError as error:
+        raise ConnectFailed(f"the name {origin.host} cannot be resolved: {error}", kind="dns_error") from error
+    if permit is not None:
+        for address in addresses:
+            permit(origin.host, address[4][0])
+    return addresses
+
+
+async def _connected(addresses: Sequence[AddressInfo]) -> socket.socket:
+    """
+    Raises:
+        OSError: nobody took the connection.
+    """
+    try:
+        return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS)
+    except (RuntimeError, ValueError) as error:  # uvloop raises the one in place of OSError; there may be no address
+        raise OSError(str(error)) from error

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sidecar.addresses import host_name
-from sidecar.upstream.dial import AddressInfo, SystemResolver
+from sidecar.upstream.dial import SystemResolver
+from sidecar.upstream.names import AddressInfo
 
 if TYPE_CHECKING:
     import aiodns
@@ -87,6 +88,7 @@ class DnsResolver(SystemResolver):
         return found, reason
 
     async def aclose(self) -> None:
+        await super().aclose()
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()

@@ -13,7 +13,7 @@ _IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
 
 
 def _repeatable(attempt: Attempt) -> bool:
-    """Whether a call may be sent again that came to nothing because the provider closed a resting connection in the
+    """Whether a call may be sent again that came to nothing because the provider gave up a resting connection in the
     moment in which we took it up: its bytes must be here, and it must do nothing but cost.
     """
     request = attempt.request
@@ -27,12 +27,15 @@ class LeanUpstream(Pool):
         request, record, provider = attempt.request, attempt.record, attempt.provider
         upgrade = attempt.exchange.socket
         head = request_head(attempt, self.authority)
-        self.used = record.started
-        # A WebSocket never gives its connection back, so it gets one of its own.
-        connection = None if upgrade else self.resting(record)
+        if upgrade:
+            self.ahead.use.upgraded = record.started
+            connection = self.unused(record)
+        else:
+            self.ahead.use.called = record.started
+            connection = self.resting(record)
         while True:
             if connection is None:
-                connection = await self.acquire(record, fresh=upgrade)
+                connection = await self.acquire(record)
             answer = Answer(
                 connection,
                 record,
@@ -43,17 +46,22 @@ class LeanUpstream(Pool):
             )
             try:
                 await connection.request(head, request.body, answer)
-                break
+                if answer.status != 408 or not record.reused or not _repeatable(attempt):
+                    break
+                await answer.aclose()  # it is for the time in which nothing was asked
             except UpstreamBroken as error:
                 if error.begun or not record.reused or not _repeatable(attempt):
                     raise
-                connection = await self.acquire(record, fresh=True)
             except asyncio.CancelledError:
                 await answer.aclose()
                 raise
+            record.begin_again()
+            connection = await self.dialled(record)
         tunnel = answer.tunnel(connection.transport) if upgrade else None
         if tunnel is not None:
             connection.hand_over()
+        elif upgrade:
+            self.ahead.tend()
         return Response(
             status=answer.status,
             headers=answer.headers,

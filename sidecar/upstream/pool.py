@@ -1,7 +1,6 @@
-"""The connections to one provider: opened, kept, handed out, and kept warm."""
+"""The connections to one provider: opened, kept, handed out."""
 
 import asyncio
-import logging
 import ssl
 import time
 from collections import deque
@@ -10,11 +9,12 @@ from collections.abc import Callable
 from sidecar.errors import ConnectFailed
 from sidecar.notes import AttemptRecord
 from sidecar.provider import Provider
+from sidecar.upstream.ahead import Ahead, wake_first
 from sidecar.upstream.connection import Connection
-from sidecar.upstream.dial import Resolver, dial, remember_session
+from sidecar.upstream.dial import Resolver
+from sidecar.upstream.keeping import Keeping
+from sidecar.upstream.opening import Connected, Opening
 from sidecar.watchdog import Watchdog
-
-logger = logging.getLogger(__name__)
 
 
 class Pool:
@@ -22,10 +22,10 @@ class Pool:
 
     Args:
         context: for https; None for http.
-        idle_seconds: how long an unused connection is kept.
-        keep_warm: how many idle connections are kept ready while the provider is in use.
+        idle_seconds, keep_warm, keep_used, spare_sockets: see `Keeping`.
         max_connections: calls beyond it wait for one to be free, up to the connect time-out.
         permit: see `dial`.
+        connected: hears of each new connection.
     """
 
     def __init__(
@@ -37,56 +37,83 @@ class Pool:
         context: Callable[[], ssl.SSLContext] | None,
         idle_seconds: float = 120.0,
         keep_warm: int = 0,
+        keep_used: bool = False,
+        spare_sockets: int = 0,
         max_connections: int = 100,
         max_head_bytes: int = 65536,
         permit: Callable[[str, str], None] | None = None,
+        connected: Connected | None = None,
     ) -> None:
         self.watchdog = watchdog
         self.loop = asyncio.get_running_loop()
         self.max_head_bytes = max_head_bytes
         self.authority = provider.origin.authority.encode("latin-1")
         """What calls to the provider say in ``Host``."""
-        self.used = 0.0
-        """When the agent called last, monotonic."""
         self.opened = 0
         """Connections ever opened."""
+        self.at_rest: list[Connection] = []
+        """Connections that are free for a call, newest last; those that have carried nothing come first."""
+        keeping = Keeping(
+            keep_warm=keep_warm, keep_used=keep_used, spare_sockets=spare_sockets, idle_seconds=idle_seconds
+        )
+        self.ahead = Ahead(self, keeping, provider.name)
         self._provider = provider
-        self._resolver = resolver
-        self._context = context
+        self._opener = Opening(provider, resolver, context, permit, connected)
         self._idle_seconds = idle_seconds
-        self._keep_warm = keep_warm
         self._max_connections = max_connections
-        self._permit = permit
-        self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._opening = 0
+        """Those that calls have begun to open."""
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._warming: asyncio.Task[None] | None = None
         self._closed = False
         self._emptied: asyncio.Future[None] | None = None
 
     @property
     def idle(self) -> int:
         """Connections at rest."""
-        return len(self._idle)
+        return len(self.at_rest)
 
     @property
     def connections(self) -> int:
         """Connections in all."""
         return len(self._open)
 
+    @property
+    def at_work(self) -> int:
+        """Those in use, and those that calls have begun to open."""
+        return len(self._open) - len(self.at_rest) + self._opening
+
+    @property
+    def room(self) -> int:
+        """How many more there may be."""
+        return self._max_connections - len(self._open) - self._opening - self.ahead.opening
+
     # -- for calls -----------------------------------------------------------------------------------------------------
 
     def resting(self, record: AttemptRecord) -> Connection | None:
         """The connection that was used last, if any is still good."""
-        while self._idle:
-            connection = self._idle.pop()
+        while self.at_rest:
+            connection = self.at_rest.pop()
             if self._usable(connection):
                 record.reused = True
                 record.connected = time.monotonic()
                 record.peer = connection.peer
                 return connection
         return None
+
+    def unused(self, record: AttemptRecord) -> Connection | None:
+        """A connection for somebody who will not give it back: one that has carried nothing; or any, if none has."""
+        for connection in reversed(self.at_rest):
+            if not connection.reused:
+                self.at_rest.remove(connection)
+                if self._usable(connection):
+                    self.at_rest.append(connection)
+                    break
+        return self.resting(record)
+
+    def add(self, connection: Connection) -> None:
+        """Put *connection*, which has carried nothing, among those at rest."""
+        self.at_rest.insert(sum(not each.reused for each in self.at_rest), connection)
 
     def _usable(self, connection: Connection) -> bool:
         if connection.closing:
@@ -101,26 +128,51 @@ class Pool:
             return False
         return True
 
-    async def acquire(self, record: AttemptRecord, *, fresh: bool) -> Connection:
-        """A connection for one call. *fresh*: it is to be a new one.
+    async def acquire(self, record: AttemptRecord) -> Connection:
+        """A connection for one call: one that has come free, one that is on its way already, or a new one.
 
         Raises:
             ConnectFailed: there is none to be had.
         """
+        began, hoped = time.monotonic(), False
         while True:
-            if not fresh and (connection := self.resting(record)) is not None:
+            if (connection := self.resting(record)) is not None:
+                if hoped and not connection.reused and connection.connecting is not None:
+                    record.reused = False
+                    record.connect_seconds = record.connected - began
+                    record.connecting = connection.connecting.last(record.connect_seconds)
                 return connection
-            if len(self._open) + self._opening < self._max_connections:
-                record.reused = False
-                began = time.monotonic()
-                connection = await self._connect()
-                record.connected = time.monotonic()
-                record.connect_seconds = record.connected - began
-                record.peer = connection.peer
-                return connection
-            if self._idle:  # not what is wanted, but in its place
-                self._idle.pop(0).abort()
+            if self.ahead.unclaimed:
+                await self.ahead.hope()
+                hoped = True
+            elif self.room > 0:
+                return await self.dialled(record)
+            else:
+                await self._turn()
+
+    async def dialled(self, record: AttemptRecord) -> Connection:
+        """A new connection for one call.
+
+        Raises:
+            ConnectFailed: there is none to be had.
+        """
+        while self.room <= 0:
+            if self.at_rest:  # not what is wanted, but in its place
+                self.at_rest.pop(0).abort()
             await self._turn()
+        record.reused = False
+        began = time.monotonic()
+        self._opening += 1
+        try:
+            connection = await self.connect()
+        finally:
+            self._opening -= 1
+            self.woken()
+        record.connected = time.monotonic()
+        record.connect_seconds = record.connected - began
+        record.connecting = connection.connecting
+        record.peer = connection.peer
+        return connection
 
     async def _turn(self) -> None:
         """Wait until a connection is free or may be opened."""
@@ -138,46 +190,35 @@ class Pool:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
 
-    def _wake(self) -> None:
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+    def woken(self) -> None:
+        """There may be room now: whoever waits first looks."""
+        wake_first(self._waiting)
 
-    async def _connect(self) -> Connection:
-        provider, timeout_seconds = self._provider, self._provider.timeouts.connect
-        self._opening += 1
-        try:
-            sock = await dial(provider.origin, self._resolver, timeout_seconds, self._permit)
-            connection = Connection(self)
-            context = None if self._context is None else self._context()
-            host = provider.origin.host
-            try:
-                await self.loop.create_connection(
-                    lambda: connection,
-                    sock=sock,
-                    ssl=context,
-                    server_hostname=None if context is None else host,
-                    ssl_handshake_timeout=None if context is None else timeout_seconds,
-                )
-            except ssl.SSLCertVerificationError as error:
-                message = f"the certificate of {host} cannot be trusted: {error.verify_message}"
-                raise ConnectFailed(message, kind="tls_certificate_error") from error
-            except (OSError, TimeoutError) as error:
-                raise ConnectFailed(f"no TLS with {host}: {error}", kind="tls_protocol_error") from error
-            except BaseException:
-                sock.close()
-                raise
-            if connection.transport is None:
-                raise ConnectFailed(f"{provider.origin} closed the connection at once", kind="connection_terminated")
-            self._open.add(connection)
-            self.watchdog.watch(connection)  # not earlier: whoever is cancelled while connecting never hears of its end
-            self.opened += 1
-            return connection
-        finally:
-            self._opening -= 1
-            self._wake()
+    async def connect(self) -> Connection:
+        """A new connection, which is at work until it is put among those that rest.
+
+        Raises:
+            CallError: there is none to be had.
+        """
+        connection = await self._opener.opened(self, self._open)
+        self._open.add(connection)
+        self.watchdog.watch(connection)  # not earlier: whoever is cancelled while connecting never hears of its end
+        self.opened += 1
+        return connection
+
+    # -- connections ahead of calls ------------------------------------------------------------------------------------
+
+    async def warm(self) -> None:
+        """Open the connections that are to be there before the first call. Never raises."""
+        await self.ahead.warm()
+
+    def expect(self) -> None:
+        """A call is likely soon: have a connection at rest by then. Returns at once, never raises."""
+        self.ahead.expect()
+
+    def succeed(self, before: "Pool") -> None:
+        """Take the place of another pool of the same provider: what calls found there, they are to find here."""
+        self.ahead.succeed(before.ahead)
 
     # -- from connections ----------------------------------------------------------------------------------------------
 
@@ -185,54 +226,36 @@ class Pool:
         if self._closed:
             connection.close()
             return
-        if self._context is not None and not connection.reused and connection.transport is not None:
-            remember_session(self._context(), connection.transport)
-        self._idle.append(connection)
+        self.at_rest.append(connection)
+        self.ahead.rests()
         if self._waiting:
-            self._wake()
+            self.woken()
 
     def lost(self, connection: Connection) -> None:
         self._open.discard(connection)
+        self._opener.leaves(connection)
         if self._emptied is not None and not self._open and not self._emptied.done():
             self._emptied.set_result(None)
-        if connection in self._idle:
-            self._idle.remove(connection)
-            self._rewarm()
-        self._wake()
-
-    # -- warm connections ----------------------------------------------------------------------------------------------
-
-    async def warm(self) -> None:
-        """Open connections until as many rest as are to be kept warm. Never raises."""
-        while not self._closed and len(self._idle) + self._opening < self._keep_warm:
-            try:
-                connection = await self._connect()
-            except ConnectFailed as error:
-                logger.info("no connection ahead of time to %s: %s", self._provider.name, error)
-                return
-            self.released(connection)
-
-    def _rewarm(self) -> None:
-        """The provider closed a resting connection: open the next one, unless the agent has not called for long."""
-        in_use = time.monotonic() - self.used < max(self._idle_seconds, 300)
-        if self._keep_warm and in_use and not self._closed and (self._warming is None or self._warming.done()):
-            self._warming = self.loop.create_task(self.warm())
+        if connection in self.at_rest:
+            self.at_rest.remove(connection)
+            self.ahead.lost(connection)
+        self.woken()
+        self.ahead.tend()
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
     def retire(self) -> None:
         """Close what rests, and everything else as soon as it is done."""
         self._closed = True
-        for connection in self._idle:
+        self.ahead.stop()
+        for connection in self.at_rest:
             connection.close()
-        self._idle.clear()
+        self.at_rest.clear()
 
     async def aclose(self) -> None:
         """Close all connections, those in use too."""
-        self._closed = True
-        if self._warming is not None:
-            self._warming.cancel()
-        self._idle.clear()
+        self.retire()
+        await self.ahead.aclose()
         for connection in list(self._open):
             connection.abort()
         if self._open:  # a transport is closed only when the loop has come round to it

@@ -18,6 +18,7 @@ from sidecar.notes import AttemptRecord
 from sidecar.provider import Provider, Timeouts
 from sidecar.upstream.dial import Resolver
 from sidecar.upstream.head import request_head
+from sidecar.upstream.sessions import Handshake, Sessions
 
 #: aiohttp adds these where they are absent; what the agent did not send does not go out.
 _NOT_ADDED = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
@@ -90,6 +91,7 @@ class ReferenceUpstream:
         self._provider = provider
         self._resolver = resolver
         self._context = context
+        self._sessions = Sessions()
         self._session: aiohttp.ClientSession | None = None
         self._idle_seconds = idle_seconds
         self._max_connections = max_connections
@@ -126,23 +128,29 @@ class ReferenceUpstream:
         if head.chunked:
             fields.popall("Transfer-Encoding", None)  # aiohttp writes it itself, for every body of unknown length
         body = request.body
+        handshake = Handshake(self._sessions)
         try:
-            answer = await self._opened().request(
-                request.method,
-                URL(f"{provider.origin}{line.split(b' ')[1].decode('latin-1')}", encoded=True),
-                headers=fields,
-                data=self._sent(body, record) if body.data is None or head.chunked else body.data or None,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(
-                    total=timeouts.total,
-                    sock_connect=timeouts.connect,
-                    sock_read=timeouts.first_byte,
-                ),
-            )
+            with handshake:
+                answer = await self._opened().request(
+                    request.method,
+                    URL(f"{provider.origin}{line.split(b' ')[1].decode('latin-1')}", encoded=True),
+                    headers=fields,
+                    data=self._sent(body, record) if body.data is None or head.chunked else body.data or None,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(
+                        total=timeouts.total,
+                        sock_connect=timeouts.connect,
+                        sock_read=timeouts.first_byte,
+                    ),
+                )
         except CallError:
             raise
         except Exception as error:
+            if isinstance(error, aiohttp.ClientSSLError):
+                self._sessions.forget()
             raise _failure(error, timeouts, "first_byte", begun=False, total_due=total_due) from error
+        if not self._sessions.full:
+            self._sessions.keep(handshake)
         record.requested = record.requested or began
         record.first_byte = time.monotonic()
         record.status = answer.status
@@ -167,6 +175,9 @@ class ReferenceUpstream:
 
     async def warm(self) -> None:
         """Nothing: the session opens connections when they are asked for."""
+
+    def expect(self) -> None:
+        """Nothing, likewise."""
 
     async def aclose(self) -> None:
         if self._session is not None:

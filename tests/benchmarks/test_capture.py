@@ -155,6 +155,17 @@ def test_handshakes_are_judged_where_the_certificate_is_there_and_memory_by_its_
     assert "+10.0" in handshakes.tables(rows)[1]
 
 
+def test_what_a_resumed_session_saves_is_shown_beside_a_full_handshake():
+    costs = {handshakes.KEPT: [100.0], handshakes.FULL: [1100.0], handshakes.RESUMED: [600.0]}
+    rows = _rows(handshakes.SECTION, handshakes.RESUMING, "client_us", costs, server_us=50.0, tls_us=700.0)
+    (shown,) = handshakes._resumed_table(Rows(rows, handshakes.SECTION, handshakes.RESUMING))
+    assert [line.split()[-4:] for line in shown.splitlines()[3:5]] == [
+        ["1,000", "1.00x", "0", "700"],
+        ["500", "0.55x", "0", "700"],
+    ]
+    assert handshakes._resumed_table(Rows([], handshakes.SECTION, handshakes.RESUMING)) == []
+
+
 def test_reviews_are_judged_by_their_tail():
     way = next(iter(admissions_section._TITLES))
     more = {"p50": 1000.0, "most": 60_000.0, "samples": 2000, "cpu_us_per_call": 900.0, "busy": 0.2}

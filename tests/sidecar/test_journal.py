@@ -5,6 +5,7 @@ import weakref
 from sidecar.errors import UpstreamBroken
 from sidecar.exchange import Record
 from sidecar.journal import Journal, tell
+from sidecar.notes import Connecting
 from sidecar.testing import call
 from tests import making
 
@@ -40,3 +41,21 @@ def test_what_is_read_for_the_telling_is_not_kept() -> None:
     assert tell(record).model == "m"
     assert record.answer.id == "a"
     assert exchange.notes._payload is exchange.notes._answer is None
+
+
+def test_what_a_new_connection_took_is_told() -> None:
+    attempt = making.attempt()
+    record = Record(exchange=attempt.exchange, outcome="completed")
+    attempt.record.connect_seconds = 0.06
+    (told,) = tell(record).attempts
+    assert (told.connect_seconds, told.dns_seconds, told.tcp_seconds, told.tls_seconds) == (0.06, None, None, None)
+    attempt.record.connecting = Connecting(0.01, 0.02, 0.03, "TLSv1.3", resumed=True)
+    (told,) = tell(record).attempts
+    assert (told.dns_seconds, told.tcp_seconds, told.tls_seconds, told.tls, told.resumed) == (
+        *(0.01, 0.02, 0.03),
+        "TLSv1.3",
+        True,
+    )
+    attempt.record.connecting = Connecting(0.01, 0.02)
+    (told,) = tell(record).attempts
+    assert (told.tcp_seconds, told.tls_seconds, told.tls, told.resumed) == (0.02, None, "", False)

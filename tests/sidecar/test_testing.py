@@ -663,6 +663,9 @@ class Asker(AroundExchange, Lifespan, Console):
 
     @hookimpl
     async def console(self, question: Question) -> Told:
+        if question.path == "warm":
+            self.runtime.warm(self.runtime.providers["deepgram"])
+            return Told(value=None)
         if question.path != "ask":
             return Told(value={"error": "ask, no more"}, status=404)
         exchange = self.runtime.calls.exchange(self.runtime.providers["openai"], chat().request)
@@ -681,6 +684,13 @@ async def test_a_plugin_asked_over_the_admin_interface_may_make_calls_of_its_own
         assert told.value == [{"much": "1"}, b"body", b"{}", [("seen", "background")]]
         assert (await stage.console("asker", "nothing")) == Told(value={"error": "ask, no more"}, status=404)
         assert await stage.console("nobody", "ask") is None
+
+
+async def test_connections_that_a_plugin_wants_ahead_are_told() -> None:
+    async with Stage(Asker()) as stage:
+        assert not stage.warmed
+        await stage.console("asker", "warm")
+        assert [provider.name for provider in stage.warmed] == ["deepgram"]
 
 
 async def test_a_plugin_is_given_the_one_that_it_takes_over_from() -> None:

@@ -26,19 +26,22 @@ from tests.benchmarks.ordering.scenarios import NINETY, NINETY_IN_TURN, SCENARIO
 from tests.benchmarks.ordering.turning import Turned, shares, turned
 from tests.benchmarks.targets import Verdict, at_least, at_most, holds
 
+_HEAD = """\
+{seeds} seeds from {first} on (constants were chosen with seeds 1 to 8); ± is half the 95 % interval. Three providers
+each; a call that is not answered within 8 s counts 8 s. Regret: by how much the mean is above that of somebody who
+knows how each provider is at every moment, fails over, and hedges at the true p95 without a budget.
+"""
+_TURNS_HEAD = """
+The best provider turns slower for half an hour: calls that are sent elsewhere first, by their number after its first
+slow answer; and after it has recovered: until it answers a call again, and until it is asked first again.
+"""
 _TURNS = ((3.0, 5.0), (2.0, 5.0), (5.0, 5.0), (3.0, 1.0), (3.0, 30.0))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parsed(arguments)
     names = [each.name for each in SCENARIOS if options.only in each.name]
-    print(
-        f"{options.seeds} seeds from {FIRST_SEED} on (constants were chosen with seeds 1 to 8); ± is the 95 % interval."
-    )
-    print(
-        "Three providers each; a call that is not answered within 8 s counts 8 s. Regret: mean above that of somebody"
-    )
-    print("who knows how each provider is at every moment, fails over, and hedges at the true p95 without a budget.\n")
+    print(_HEAD.format(seeds=options.seeds, first=FIRST_SEED))
     rows: list[Row] = []
     with ProcessPoolExecutor(options.jobs) as pool:
         for row in _rows(pool, names, options.seeds):
@@ -90,13 +93,9 @@ def _of_rows(rows: dict[str, Row]) -> Iterator[Verdict]:
             detail = f"±{row.of(OURS, 'success').half:.3%}; {fmean(row.reachable):.3%} would have been answered by any"
             yield at_least(f"{name}: success, %", 100.0 * row.of(OURS, "success").mean, 99.9, detail=detail)
             yield at_most(f"{name}: extra calls, %", 100.0 * row.of(OURS, "extra").mean, 8.0)
-    if (row := rows.get(TROUBLE)) is not None:
-        for other, wanted in ((NAIVE, {"mean": 35, "p95": 45, "p99": 50}), (FIXED, {"mean": 12, "p99": 50})):
-            for figure, least in wanted.items():
-                less = row.against(OURS, other, figure)
-                yield at_least(
-                    f"{figure} against {other}, % less", -100.0 * less.mean, least, detail=f"±{less.half:.1%}"
-                )
+    for name in (TROUBLE, NINETY):
+        if (row := rows.get(name)) is not None:
+            yield from _of_baselines(row)
     for row in rows.values():
         regret = row.against(OURS, CHOICE, "mean")
         hedging = f"±{regret.half:.1%}; hedging: {_signed(row.regret(OURS))}"
@@ -107,11 +106,16 @@ def _of_rows(rows: dict[str, Row]) -> Iterator[Verdict]:
         yield holds(f"{row.scenario}: lower regret than all peers", told, reached=better[nearest].mean < 0.0)
 
 
+def _of_baselines(row: Row) -> Iterator[Verdict]:
+    for other, wanted in ((NAIVE, {"mean": 35, "p95": 45, "p99": 50}), (FIXED, {"mean": 12, "p99": 50})):
+        for figure, least in wanted.items():
+            less = row.against(OURS, other, figure)
+            claim = f"{row.scenario}: {figure} against {other}, % less"
+            yield at_least(claim, -100.0 * less.mean, least, detail=f"±{100.0 * less.half:.1f}")
+
+
 def _turns(pool: ProcessPoolExecutor, runs: int) -> dict[tuple[float, float], list[Turned]]:
-    print(
-        "\nThe best provider turns slower for half an hour: calls sent elsewhere first, by their number after its first"
-    )
-    print("slow answer; seconds after recovery until it answers a call again, and until it is asked first again\n")
+    print(_TURNS_HEAD)
     found = {}
     for factor, per_minute in _TURNS:
         seeds = range(FIRST_SEED, FIRST_SEED + runs)
@@ -120,7 +124,8 @@ def _turns(pool: ProcessPoolExecutor, runs: int) -> dict[tuple[float, float], li
         left = " ".join(f"{share:4.0%}" for share in shares(told))
         used, trusted = ([getattr(each, name) for each in told] for name in ("used_seconds", "trusted_seconds"))
         print(
-            f"  {factor:g}x, {per_minute:4g} calls/min, {len(told):3} runs: {left}   used again {percentile(used, 0.5):4.0f} s "
+            f"  {factor:g}x, {per_minute:4g} calls/min, {len(told):3} runs: {left}   "
+            f"used again {percentile(used, 0.5):4.0f} s "
             f"(p95 {percentile(used, 0.95):4.0f}), trusted again {percentile(trusted, 0.5):4.0f} s "
             f"(p95 {percentile(trusted, 0.95):4.0f})",
             flush=True,
@@ -130,9 +135,8 @@ def _turns(pool: ProcessPoolExecutor, runs: int) -> dict[tuple[float, float], li
 
 def _of_turns(turns: dict[tuple[float, float], list[Turned]]) -> Iterator[Verdict]:
     if told := turns.get((3.0, 5.0)):
-        yield at_least(
-            "3x slower at 5 calls/min: calls that have left it by the third, %", 100.0 * shares(told)[2], 75.0
-        )
+        left = 100.0 * shares(told)[2]
+        yield at_least("3x slower at 5 calls/min: calls that have left it by the third, %", left, 75.0)
         soon = 100.0 * fmean(each.used_seconds <= 300.0 for each in told)
         yield at_least("recovered: used again within 5 minutes, % of runs", soon, 95.0)
 

@@ -19,7 +19,7 @@ OURS: Final = "ours"
 CHOICE: Final = "clairvoyant choice"
 CLAIRVOYANT: Final = "clairvoyant, hedging"
 FIXED: Final = "fixed order, failover"
-NAIVE: Final = "the same, naive client"
+NAIVE: Final = "fixed, naive client"
 #: The rules of others, as they come.
 PEERS: Final[dict[str, Callable[[World, random.Random], Rule]]] = {
     FIXED: rules.Fixed,

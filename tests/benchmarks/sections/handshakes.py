@@ -1,23 +1,26 @@
 """New TLS connections that are ended here: what a handshake costs with a certificate that is made for its name, beside
-one from a file; and what thousands of names leave in memory.
+one from a file; what thousands of names leave in memory; and what a connection to a provider costs, by whether its TLS
+goes on with a session of before.
 """
 
 import contextlib
+import os
 import socket
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from tests.benchmarks import calls
+from tests.benchmarks import calls, resumption
 from tests.benchmarks.agent import Route
 from tests.benchmarks.bulk import hello
 from tests.benchmarks.captured import CAPTURING, FLOOR, FRONT, HOST, SUFFIX, capturing, floor, front
 from tests.benchmarks.contestants import Contestant
 from tests.benchmarks.figures import median
 from tests.benchmarks.generator import Job
-from tests.benchmarks.machine import python
+from tests.benchmarks.machine import ROOT, python
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.processes import Child, Unfit, free_ports
 from tests.benchmarks.rig import Rig, run_generator
@@ -26,7 +29,7 @@ from tests.benchmarks.schedule import rounds
 from tests.benchmarks.tables import mebibytes, table, times
 from tests.benchmarks.targets import Verdict, at_most
 
-SECTION, HANDSHAKE, MEMORY = "handshakes", "handshake", "memory"
+SECTION, HANDSHAKE, MEMORY, RESUMING = "handshakes", "handshake", "memory", "resuming"
 STATIC, KNOWN, NEW, FIRST, NGINX = "static", "known", "new", "first", "nginx"
 _TITLES = {
     STATIC: "a server on uvloop, one certificate from a file",
@@ -43,6 +46,8 @@ _KINDS = {
     REFUSED: "CONNECT, nobody there",
     RESET: "TLS, nobody there",
 }
+KEPT, FULL, RESUMED = "kept", "full", "resumed"
+_HOW = {FULL: "to a provider, a full handshake", RESUMED: "to a provider, a resumed session"}
 _AT_ONCE = 8
 #: Connections per second of the plan; and how much shorter the kept ones are called.
 _CONNECTIONS_PER_SECOND, _KEPT_SHARE = 400, 0.4
@@ -66,6 +71,13 @@ def measure(rig: Rig, plan: Plan) -> Iterator[Row]:
             stack.enter_context(rig.joined_by(contestant))
         for number, way in rounds(list(_ways(rig)), plan.rounds, plan.seed):
             yield _one(rig, way, plan) | {"section": SECTION, "variant": HANDSHAKE, "round": number}
+        for number, how in rounds([KEPT, FULL, RESUMED], plan.rounds, plan.seed):
+            yield _resuming(rig, how, plan) | {
+                "section": SECTION,
+                "variant": RESUMING,
+                "contestant": how,
+                "round": number,
+            }
     for kind in _KINDS:
         yield _memory(rig, kind, plan) | {"section": SECTION, "variant": MEMORY, "contestant": kind, "round": 0}
 
@@ -99,6 +111,33 @@ def _one(rig: Rig, way: _Way, plan: Plan) -> Row:
     count = int(plan.seconds * _CONNECTIONS_PER_SECOND)
     row, new_us = generated(kind="connect", count=count, at_once=_AT_ONCE, names=way.names)
     return {**row, "contestant": way.name, "kept_us": kept_us, "new_us": new_us, "handshake_us": new_us - kept_us}
+
+
+# -- to a provider ---------------------------------------------------------------------------------------------------
+
+
+def _resuming(rig: Rig, how: Any, plan: Plan) -> Row:
+    """CPU of the upstream client and of the server per call, its connection included."""
+    rig.only(FLOOR)
+    count = int(plan.seconds * _CONNECTIONS_PER_SECOND)
+    job = resumption.Job(port=rig.ports[FLOOR][1], ca_file=rig.around.ca_file, how=how, count=count)
+    server = rig.children[FLOOR]
+    began_ns = server.cpu_ns()
+    done = subprocess.run(
+        python("-m", "tests.benchmarks.resumption"),
+        input=msgspec.json.encode(job),
+        capture_output=True,
+        cwd=ROOT,
+        check=False,
+        preexec_fn=lambda: os.sched_setaffinity(0, rig.cpus.others),
+    )
+    if done.returncode:
+        raise Unfit(f"the client failed:\n{done.stderr.decode(errors='replace')[-2000:]}")
+    outcome = msgspec.json.decode(done.stdout, type=resumption.Outcome)
+    if (outcome.connections, outcome.resumed) != {KEPT: (0, 0), FULL: (count, 0), RESUMED: (count, count)}[how]:
+        raise Unfit(f"{how}: {outcome.connections} connections for {count} calls, {outcome.resumed} of them resumed")
+    server_us = (server.cpu_ns() - began_ns) / 1e3 / (count + resumption.WARM_UP)
+    return {"client_us": outcome.cpu_us, "server_us": server_us, "tls_us": outcome.tls_us}
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------
@@ -184,6 +223,7 @@ def tables(rows: Sequence[Row]) -> list[str]:
     found = [
         table(f"new TLS connections, {_AT_ONCE} at a time; medians of {chosen.rounds} rounds", columns, lines, notes)
     ]
+    found += _resumed_table(Rows(rows, SECTION, RESUMING))
     lines = []
     for kind, title in _KINDS.items():
         for row in memory.of(kind):
@@ -193,6 +233,28 @@ def tables(rows: Sequence[Row]) -> list[str]:
             )
     columns = ("", "names", "RSS before, MiB", "after a fifth, MB", "after all, MB")
     return [*found, table("memory over names that all differ", columns, lines)]
+
+
+def _resumed_table(chosen: Rows) -> list[str]:
+    if not chosen.has(KEPT, FULL, RESUMED):
+        return []
+    lines = [
+        [
+            title,
+            f"{median(chosen.differences(how, KEPT, 'client_us')):,.0f}",
+            times(chosen.ratios(how, FULL, "client_us")),
+            f"{median(chosen.differences(how, KEPT, 'server_us')):,.0f}",
+            f"{chosen.median(how, 'tls_us'):,.0f}",
+        ]
+        for how, title in _HOW.items()
+    ]
+    columns = ("CPU us of a connection", "client", "with a call, x full", "server", "TLS takes, us")
+    note = (
+        "our upstream client, a server on uvloop (TLS 1.3, ECDSA on P-256): a new connection with a call, less a call"
+    )
+    return [
+        table(f"connections to a provider, one at a time; medians of {chosen.rounds} rounds", columns, lines, [note])
+    ]
 
 
 def verdicts(rows: Sequence[Row]) -> list[Verdict]:

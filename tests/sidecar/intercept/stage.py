@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from sidecar.upstream.dial import AddressInfo, SystemResolver
+from sidecar.upstream.dial import SystemResolver
+from sidecar.upstream.names import AddressInfo
 from tests.running import Running, running
 from tests.wire import Line, Peer, Script, peer
 

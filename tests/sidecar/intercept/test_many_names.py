@@ -4,8 +4,6 @@ import gc
 import ssl
 import weakref
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,7 +11,6 @@ from cryptography import x509
 from sidecar.intercept.authority import open_authority
 from sidecar.metrics import MAX_SERIES, Metrics
 from sidecar.trust import Trust
-from sidecar.upstream.dial import client_context, remember_session
 from tests.sidecar.intercept.stage import Names, get, names, stage
 from tests.wire import answer, answering
 
@@ -106,12 +103,3 @@ def test_what_was_warned_of_is_forgotten_in_time() -> None:
     for number in range(1000):
         trust.distrusted(f"n{number}.{SUFFIX}", "unknown ca")
     assert len(trust._warned) <= 256
-
-
-def test_sessions_of_many_servers_are_not_all_kept() -> None:
-    context: Any = client_context()
-    for number in range(1000):
-        tls = SimpleNamespace(session=object(), server_hostname=f"n{number}.{SUFFIX}")
-        remember_session(context, SimpleNamespace(get_extra_info={"ssl_object": tls}.get))  # type: ignore[arg-type]
-    assert len(context.sessions) <= 256
-    assert f"n999.{SUFFIX}" in context.sessions

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any, TypeVar
 
 from sidecar.dialect import Call, Operation
 from sidecar.exchange import Response
@@ -15,26 +16,23 @@ from sidecar.watchdog import Watchdog
 from tests.making import provider
 from tests.wire import Peer
 
+Client = TypeVar("Client", bound=Upstream)
 LIMIT = 1 << 30
 SHORT = Timeouts(connect=5.0, first_byte=0.15, between_chunks=0.15, total=30.0)
 
 
-def lean(to: Provider, **options: object) -> LeanUpstream:
-    return LeanUpstream(
-        to,
-        watchdog=Watchdog(0.01),
-        resolver=SystemResolver(),
-        context=None,
-        **options,  # type: ignore[arg-type]
-    )
+def lean(to: Provider, **options: Any) -> LeanUpstream:
+    given: dict[str, Any] = {"watchdog": Watchdog(0.01), "resolver": SystemResolver(), "context": None}
+    return LeanUpstream(to, **given | options)
 
 
-def reference(to: Provider, **options: object) -> ReferenceUpstream:
-    return ReferenceUpstream(to, resolver=SystemResolver(), context=None, **options)  # type: ignore[arg-type]
+def reference(to: Provider, **options: Any) -> ReferenceUpstream:
+    given: dict[str, Any] = {"resolver": SystemResolver(), "context": None}
+    return ReferenceUpstream(to, **given | options)
 
 
 @contextlib.asynccontextmanager
-async def using(upstream: Upstream) -> AsyncIterator[Upstream]:
+async def using(upstream: Client) -> AsyncIterator[Client]:
     try:
         yield upstream
     finally:

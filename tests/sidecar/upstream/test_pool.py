@@ -140,17 +140,19 @@ async def test_warming_a_provider_that_is_away_is_harmless() -> None:
 
 @pytest.mark.both_loops
 async def test_a_websocket_takes_the_place_of_a_resting_connection() -> None:
-    """It needs one of its own, and at the limit those that rest are in its way."""
+    """It takes what is there, and never gives it back."""
 
     async def script(line: Line) -> None:
-        if b"Upgrade" in (await line.request())[0]:
-            await line.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-        else:
+        while b"Upgrade" not in (await line.request())[0]:
             await line.send(answer())
+        await line.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
         await line.gone()
 
     async with peer(script) as serving, using(lean(to(serving), max_connections=1)) as upstream:
         assert await read(await upstream.send(attempt(to(serving)))) == b"ok"
         response = await upstream.send(attempt(to(serving), method="GET", headers=UPGRADE, socket=True))
         assert response.tunnel is not None
+        assert serving.connections == 1
+        assert await read(await upstream.send(attempt(to(serving)))) == b"ok"
+        assert serving.connections == 2
         response.tunnel.transport.abort()
