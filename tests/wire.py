@@ -97,7 +97,8 @@ async def peer(script: Script, context: ssl.SSLContext | None = None) -> AsyncIt
     finally:
         server.close()
         for line in serving.lines:
-            line.writer.transport.abort()
+            with contextlib.suppress(AttributeError):  # asyncio's before 3.11.4 has forgotten what it closed twice
+                line.writer.transport.abort()
         await server.wait_closed()
     if serving.errors:
         raise serving.errors[0]

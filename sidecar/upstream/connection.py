@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection to a provider, on asyncio's protocol interface. It carries one call at a time."""
 
 import asyncio
+import contextlib
 import logging
 import select
 import time
@@ -188,7 +189,8 @@ class Connection(asyncio.Protocol):
             self._upload.cancel()
             self._upload = None
         if self.transport is not None:
-            self.transport.abort()
+            with contextlib.suppress(AttributeError):  # asyncio's before 3.11.4 has forgotten what it closed twice
+                self.transport.abort()
 
     def hand_over(self) -> None:
         """Its transport becomes somebody else's, who will hear of its end instead of us."""
