@@ -13,7 +13,7 @@ from sidecar_ordering.course import Course
 from sidecar_ordering.gates import Accounts
 from sidecar_ordering.hedging import Budget, HedgePolicy
 from sidecar_ordering.member import Member
-from sidecar_ordering.score import Contender, Policy, Ranking, Standing, rank
+from sidecar_ordering.score import Contender, Mode, Policy, Ranking, Standing, rank
 from sidecar_ordering.sharing import Snapshot
 
 #: For so long what is learned of a candidate is of use: about as long as providers stay as they are.
@@ -82,6 +82,10 @@ class Balancer:
         if ranking.order:
             self._incumbents[octave] = ranking.order[0].candidate.name
         return ranking
+
+    def stays(self, asked: Asked) -> bool:
+        """Whether the call is of a conversation that is to stay where it is: a change of voice is heard."""
+        return self.policy.mode is Mode.STICKY and asked.conversation in self._conversations
 
     def settle(self, asked: Asked, name: str) -> None:
         """A conversation is answered by that candidate."""

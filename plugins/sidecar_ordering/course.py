@@ -76,6 +76,7 @@ class Course:
         self._winner: Try | None = None
         self._last: Failure | None = None
         self._rescue_at = self._again_at = math.inf
+        self._stays = balancer.stays(asked)
         self._longest_pause = 0.0
 
     # -- what happens --------------------------------------------------------------------------------------------------
@@ -230,7 +231,7 @@ class Course:
         for attempt in [each for each in self._running.values() if now >= each.hedge_at]:
             attempt.hedge_at = math.inf
             attempt.late(now)
-            if len(self._running) == 1 and self._number < MOST_ATTEMPTS:
+            if len(self._running) == 1 and self._number < MOST_ATTEMPTS and not self._stays:
                 others = self._untried(self._balancer.rank(self.asked, now))
                 # a trial is rare anyway, and what has recovered is to be found out even while others are in trouble
                 budget = self._balancer.retries if attempt.why is Why.TRIAL else self._balancer.hedges

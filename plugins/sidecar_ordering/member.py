@@ -15,8 +15,9 @@ from sidecar_ordering.statistics import Prediction, Statistics
 FIRST_TRIAL_SECONDS: Final = 60.0
 LONGEST_TRIAL_SECONDS: Final = 180.0
 _TRIAL_GROWTH: Final = 1.5
-#: Nor is it tried before there were so many calls since the last try.
-TRIAL_CALLS: Final = 15
+#: Nor is it tried before there were so many calls since the last try, likewise.
+FIRST_TRIAL_CALLS: Final = 12
+LONGEST_TRIAL_CALLS: Final = 20
 #: Below this likelihood that all is as usual a candidate is tried, rather than trusted.
 SUSPECT: Final = 0.6
 
@@ -26,6 +27,8 @@ class Member:
 
     __slots__ = (
         "_calls",
+        "_recovering",
+        "_trial_calls",
         "_trial_pause",
         "account",
         "candidate",
@@ -44,8 +47,9 @@ class Member:
         self.meter = self.account.meter(candidate.model)
         self.last_at = now
         self.trial_at = -math.inf
-        self._trial_pause = FIRST_TRIAL_SECONDS
+        self._trial_pause, self._trial_calls = FIRST_TRIAL_SECONDS, float(FIRST_TRIAL_CALLS)
         self._calls = 0
+        self._recovering = False
 
     def sent(self, now: float) -> None:
         """A call is sent to it."""
@@ -53,13 +57,20 @@ class Member:
         if self.circuit.open_until is not None:
             self.circuit.tries(now)
 
-    def good(self, sent_at: float, now: float) -> None:
-        """An answer came to what was sent then."""
+    def answered(self, size: float, sent_at: float, now: float, waited: float | None) -> None:
+        """The first byte of an answer came to what was sent then."""
         self.last_at = now
+        before = self._usual(now)
+        self.statistics.answered(size, now - sent_at, now, waited)
         self.circuit.good(sent_at, now)
         self.account.answered(self.meter)
-        if self.statistics.first.regime.outlook(now)[0] >= SUSPECT:
-            self._trial_pause = FIRST_TRIAL_SECONDS
+        after = self._usual(now)
+        self._recovering = before < after < SUSPECT
+        if after >= SUSPECT:
+            self._trial_pause, self._trial_calls = FIRST_TRIAL_SECONDS, float(FIRST_TRIAL_CALLS)
+
+    def _usual(self, now: float) -> float:
+        return self.statistics.first.regime.outlook(now)[0]
 
     def failed(self, sent_at: float, now: float, strikes: int = 1) -> None:
         """What was sent then failed, by the provider's fault."""
@@ -72,7 +83,7 @@ class Member:
         self.last_at = now
         self.statistics.let_go(size, now - sent_at, now, waited)
         if self.circuit.open_until is not None:
-            if self.statistics.first.regime.outlook(now)[0] < SUSPECT:
+            if self._usual(now) < SUSPECT:
                 self.circuit.bad(sent_at, now)
             else:
                 self.circuit.forgets_trial()
@@ -84,8 +95,10 @@ class Member:
     def tried(self, now: float) -> None:
         """A call is sent to find out how it is."""
         self._calls = 0
+        self._recovering = False
         self.trial_at = now + self._trial_pause
         self._trial_pause = min(self._trial_pause * _TRIAL_GROWTH, LONGEST_TRIAL_SECONDS)
+        self._trial_calls = min(self._trial_calls * _TRIAL_GROWTH, LONGEST_TRIAL_CALLS)
 
     def trial_seconds(self, known: Prediction, standing: Standing, now: float, zeal: float) -> float | None:
         """What it may well take, if it is worth a try.
@@ -93,7 +106,9 @@ class Member:
         Args:
             zeal: how much is to be gained by finding out (`Balancer`), in standard deviations.
         """
-        if self._calls < TRIAL_CALLS or now < self.trial_at:
+        if self._recovering:  # the next call is to find out
+            return known.usual_seconds
+        if self._calls < self._trial_calls or now < self.trial_at:
             return None
         if standing is Standing.TRIAL:
             return known.usual_seconds

@@ -15,6 +15,7 @@ from typing import Final
 WIDTH: Final = 0.1
 LOWEST: Final = -2.5
 BUCKETS: Final = 64
+_HIGHEST: Final = LOWEST + WIDTH * BUCKETS
 #: What a value counts halves with every so many that come after it.
 HALF_LIFE_CALLS: Final = 100.0
 _GROWTH: Final = 2.0 ** (1.0 / HALF_LIFE_CALLS)
@@ -64,7 +65,7 @@ class Histogram:
         prior = normal(spread)
         scale = prior_calls * self._weight
         wanted = share * (sum(self._counts) + scale)
-        below, found = 0.0, LOWEST + WIDTH * BUCKETS
+        below, found = 0.0, _HIGHEST
         for each in range(BUCKETS):
             here = self._counts[each] + scale * prior[each]
             if below + here >= wanted and here > 0.0:
@@ -90,7 +91,7 @@ def added(one: list[float], other: list[float]) -> list[float]:
 def _bucket(log_ratio: float) -> int:
     if not log_ratio > LOWEST:  # nor is what is no number
         return 0
-    return min(int((log_ratio - LOWEST) / WIDTH), BUCKETS - 1)
+    return min(int((log_ratio - LOWEST) / WIDTH), BUCKETS - 1) if log_ratio < _HIGHEST else BUCKETS - 1
 
 
 @lru_cache(maxsize=64)

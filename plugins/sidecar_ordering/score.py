@@ -87,8 +87,6 @@ class Place(Struct, frozen=True, gc=False):
     """Where a candidate stands for a call, and why."""
 
     candidate: Candidate
-    place: int
-    """1 is asked first; 0 is not asked."""
     standing: Standing
     reason: str
     predicted_seconds: float
@@ -160,7 +158,7 @@ def rank(
         settled: what the conversation began with.
     """
     places = _places(contenders, policy, middle_price)
-    ordered = sorted((each for each in places if each.place), key=_by_value)
+    ordered = sorted((each for each in places if each.standing in _ASKED), key=_by_value)
     resorts = [each for each in places if each.standing is Standing.RESORT]
     closed = [each for each in places if each.standing is Standing.CLOSED]
     if ordered:
@@ -171,6 +169,7 @@ def rank(
 
 
 _TRYING: Final = (Mode.FASTEST, Mode.CHEAPEST_WITHIN)
+_ASKED: Final = (Standing.OPEN, Standing.TRIAL)
 
 
 def _by_value(place: Place) -> float:
@@ -195,7 +194,6 @@ def _places(contenders: Sequence[Contender], policy: Policy, middle_price: float
         places.append(
             Place(
                 candidate,
-                1 if standing is Standing.OPEN or standing is Standing.TRIAL else 0,
                 standing,
                 reason,
                 known.seconds,

@@ -28,6 +28,8 @@ _QUANTILE_CALLS: Final = 10.0
 _UNKNOWN: Final = 0.5
 #: In spreads: what is farther off is taken to be so far, since stragglers say nothing of the level.
 _FARTHEST: Final = 2.5
+#: What the regime explains does not move the level, but for a little: what lasts for hours is how it usually is.
+_TAKEN_OFF: Final = 0.95
 _LEAST_SECONDS: Final = 1e-4
 _LEAST_SPREAD, _LARGEST_SPREAD = 0.1, 1.2
 _LARGEST_SHARE: Final = 0.98
@@ -137,12 +139,18 @@ class Times:
 
         It is large for a candidate that was hardly ever asked, and vanishes for one that is asked all the time.
         """
+        unknown = self._unknown(now)
+        return unknown / math.sqrt(unknown + self.spread**2)
+
+    def _unknown(self, now: float) -> float:
+        """The variance of the level."""
         known = self._all
-        aged = max(now - known.at, 0.0)
-        calls = known.calls * math.exp2(-aged / LONG_HALF_LIFE_SECONDS)
-        noise = self.spread**2
-        unknown = 1.0 / (1.0 / _UNKNOWN**2 + calls / noise)
-        return unknown / math.sqrt(unknown + noise)
+        calls = known.calls * math.exp2(-max(now - known.at, 0.0) / LONG_HALF_LIFE_SECONDS)
+        return 1.0 / (1.0 / _UNKNOWN**2 + calls / self.spread**2)
+
+    def _surprise(self, now: float) -> float:
+        """The spread of what the next answer takes: while little is known, nothing is a surprise."""
+        return math.sqrt(self.spread**2 + self._unknown(now))
 
     def quantile_seconds(self, share: float, size: float, now: float) -> float:
         """Within which *share* of the answers come while all is as usual."""
@@ -153,8 +161,8 @@ class Times:
         usual, spread = self.usual_log(size, now), self.spread
         ratio = _log(seconds) - usual
         waited = None if waited_seconds is None else _log(waited_seconds) - usual
-        self.regime.answered(ratio, spread, failure, now, waited)
-        self._learn(size, seconds, ratio - self.regime.shift(), spread, 1.0, now)
+        self.regime.answered(ratio, self._surprise(now), failure, now, waited)
+        self._learn(size, seconds, ratio - _TAKEN_OFF * self.regime.shift(), spread, 1.0, now)
         share = self.regime.outlook(now)[0]
         self._own_histogram.add(ratio, share)
         self.histogram.add(ratio, share)
@@ -163,14 +171,14 @@ class Times:
         """Nothing came for so long, and it is still waited."""
         usual = self.usual_log(size, now)
         waited = None if waited_seconds is None else _log(waited_seconds) - usual
-        self.regime.late(_log(seconds) - usual, self.spread, now, waited)
+        self.regime.late(_log(seconds) - usual, self._surprise(now), now, waited)
 
     def let_go(self, size: float, seconds: float, now: float, waited_seconds: float | None) -> None:
         """Nothing came for so long, and it is no longer waited."""
         self.late(size, seconds, now, waited_seconds)
         spread = self.spread
         ratio = _log(seconds) - self.usual_log(size, now)
-        beyond = (ratio - self.regime.shift()) / spread
+        beyond = (ratio - _TAKEN_OFF * self.regime.shift()) / spread
         above = 0.5 * math.erfc(beyond / math.sqrt(2.0))
         if above < 0.98:  # else it says nothing
             # what is expected of a normal value above that (the inverse Mills ratio)

@@ -89,8 +89,7 @@ class Try:
 
     def answered(self, now: float) -> None:
         """Its first byte came."""
-        self.member.statistics.answered(self.size, now - self.sent_at, now, self.waited)
-        self.member.good(self.sent_at, now)
+        self.member.answered(self.size, self.sent_at, now, self.waited)
 
     def ended(self, longest_pause: float, now: float) -> None:
         """Its answer is whole."""
